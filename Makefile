@@ -1,0 +1,47 @@
+# Two commands set up a bare Debian 12 or Ubuntu machine with python3 (3.11+), python3-venv, make and git:
+#   make demo    the whole story on a sandbox cloud of its own
+#   make test    all tests
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+FAST := tests/unit tests/property tests/checks tests/plugin tests/golden
+REAL := tests/contract tests/sandbox tests/real
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: demo test test-fast test-real lint bench lock docs guest-tools clean
+
+demo: $(READY) guest-tools
+	$(BIN)/imagegate demo
+
+test: lint test-fast test-real
+
+test-fast: $(READY)
+	$(BIN)/python -m pytest -q -n 2 $(FAST)
+
+test-real: $(READY) guest-tools
+	$(BIN)/python -m pytest -q $(REAL)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check src
+	$(BIN)/mypy
+	$(BIN)/python -m imagegate.docs --check
+
+bench: $(READY) guest-tools
+	$(BIN)/python bench/run.py
+
+docs: $(READY)
+	$(BIN)/python -m imagegate.docs --write
+
+lock: $(READY)
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url pyproject.toml --group dev -o tools/lock.txt
+
+guest-tools:
+	@tools/guest-tools.sh
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+
+$(READY): tools/lock.txt tools/bootstrap.sh pyproject.toml
+	@tools/bootstrap.sh $(VENV)

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Install what real guests need (systemd-nspawn, a root file system builder, an SSH client and server), if this is
+# Debian or Ubuntu, we are root, and something is missing. Elsewhere: say what will be left out, and go on.
+set -eu
+packages=
+need() { command -v "$1" > /dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || packages="$packages $2"; }
+need systemd-nspawn systemd-container
+need mmdebstrap mmdebstrap
+need ip iproute2
+need ssh openssh-client
+need sshd openssh-server
+need busybox busybox
+need dash dash
+need sudo sudo
+[ -n "$packages" ] || exit 0
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get > /dev/null 2>&1 || [ -n "${IMAGEGATE_NO_APT:-}" ]; then
+    printf 'guest tools: real guests need%s (as root, with apt-get); going on without them\n' "$packages"
+    exit 0
+fi
+printf 'guest tools: installing%s\n' "$packages"
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# shellcheck disable=SC2086  # a list of words on purpose
+if ! { apt-get update && apt-get install -y --no-install-recommends $packages; } > "$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    printf 'guest tools: apt-get failed; going on without real guests\n' >&2
+fi
