@@ -1,0 +1,36 @@
+"""What can be looked at. A probe is data; ``transports/`` carry out the look."""
+
+from imagegate.probes.file import File, FileFact, FileKind
+from imagegate.probes.image import IMAGE, MEMBERS, ImageFact, ImageProbe, Member, MembersFact, MembersProbe
+from imagegate.probes.kernel import KernelOption, KernelOptionFact
+from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact, MemberProjectsProbe
+from imagegate.probes.server import FLAVOR, SERVER, FlavorFact, FlavorProbe, ServerFact, ServerProbe
+from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiversProbe, WaiverUse
+
+__all__ = [
+    "FLAVOR",
+    "IMAGE",
+    "MEMBERS",
+    "MEMBER_PROJECTS",
+    "SERVER",
+    "WAIVERS",
+    "File",
+    "FileFact",
+    "FileKind",
+    "FlavorFact",
+    "FlavorProbe",
+    "ImageFact",
+    "ImageProbe",
+    "KernelOption",
+    "KernelOptionFact",
+    "Member",
+    "MemberProjectsFact",
+    "MemberProjectsProbe",
+    "MembersFact",
+    "MembersProbe",
+    "ServerFact",
+    "ServerProbe",
+    "WaiverUse",
+    "WaiversFact",
+    "WaiversProbe",
+]

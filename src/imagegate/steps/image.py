@@ -1,0 +1,137 @@
+"""Changes to an image of the catalog, through the image API v2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+from urllib.parse import quote
+
+from imagegate.model import Facts, Probe, Source
+from imagegate.probes.image import IMAGE, MEMBERS, Member, MembersFact
+from imagegate.steps.call import ApiStep, Call
+
+_PATCH = "application/openstack-images-v2.1-json-patch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ImageStep(ApiStep):
+    source: ClassVar[Source] = Source.IMAGE
+
+    @property
+    def reads(self) -> tuple[Probe[Any], ...]:
+        return (IMAGE,)
+
+
+def _replace(seen: Facts, name: str, value: object) -> Call:
+    return Call(
+        service="image",
+        method="PATCH",
+        path=f"/v2/images/{quote(seen[IMAGE].id, safe='')}",
+        body=[{"op": "replace", "path": f"/{name}", "value": value}],
+        content_type=_PATCH,
+        accepts=frozenset({200}),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetProtected(_ImageStep):
+    """Protect the image against deletion, or take the protection away."""
+
+    protected: bool
+
+    def basis(self, seen: Facts) -> object:
+        return (seen[IMAGE].id, seen[IMAGE].protected, seen[IMAGE].status)
+
+    def simulate(self, seen: Facts) -> Facts:
+        return seen.with_fact(IMAGE, replace(seen[IMAGE], protected=self.protected))
+
+    def done(self, seen: Facts) -> bool:
+        return seen[IMAGE].protected is self.protected
+
+    def call(self, seen: Facts) -> Call:
+        return _replace(seen, "protected", self.protected)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetVisibility(_ImageStep):
+    """Change who can see the image."""
+
+    visibility: Literal["shared", "private"]
+
+    @property
+    def reads(self) -> tuple[Probe[Any], ...]:
+        return (IMAGE, MEMBERS)
+
+    def basis(self, seen: Facts) -> object:
+        return (seen[IMAGE].id, seen[IMAGE].visibility)
+
+    def simulate(self, seen: Facts) -> Facts:
+        return seen.with_fact(IMAGE, replace(seen[IMAGE], visibility=self.visibility))
+
+    def done(self, seen: Facts) -> bool:
+        return seen[IMAGE].visibility == self.visibility
+
+    def call(self, seen: Facts) -> Call:
+        return _replace(seen, "visibility", self.visibility)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MemberStep(_ImageStep):
+    project: str
+
+    @property
+    def reads(self) -> tuple[Probe[Any], ...]:
+        return (IMAGE, MEMBERS)
+
+    def basis(self, seen: Facts) -> object:
+        """Other members may come and go; what counts is this one, and that members are possible at all."""
+        return (seen[IMAGE].id, seen[IMAGE].visibility, self._member(seen) is not None)
+
+    def _member(self, seen: Facts) -> Member | None:
+        return next((member for member in seen[MEMBERS].members if member.project == self.project), None)
+
+    def _path(self, seen: Facts) -> str:
+        return f"/v2/images/{quote(seen[IMAGE].id, safe='')}/members"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddMember(_MemberStep):
+    """Give a project access. The image must be ``shared``."""
+
+    def simulate(self, seen: Facts) -> Facts:
+        new = Member(project=self.project, status="pending")
+        others = (member for member in seen[MEMBERS].members if member.project != self.project)
+        return seen.with_fact(MEMBERS, MembersFact(members=tuple(sorted((*others, new), key=_by_project))))
+
+    def done(self, seen: Facts) -> bool:
+        return self._member(seen) is not None
+
+    def call(self, seen: Facts) -> Call:
+        body = {"member": self.project}
+        return Call(
+            service="image", method="POST", path=self._path(seen), body=body,
+            accepts=frozenset({200}), already=frozenset({409}),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveMember(_MemberStep):
+    """Take a project's access away; it ends at once."""
+
+    def simulate(self, seen: Facts) -> Facts:
+        left = tuple(member for member in seen[MEMBERS].members if member.project != self.project)
+        return seen.with_fact(MEMBERS, MembersFact(members=left))
+
+    def done(self, seen: Facts) -> bool:
+        """The API hides the members of an image that is not shared: hidden is not removed."""
+        return seen[IMAGE].visibility == "shared" and self._member(seen) is None
+
+    def call(self, seen: Facts) -> Call:
+        path = f"{self._path(seen)}/{quote(self.project, safe='')}"
+        return Call(
+            service="image", method="DELETE", path=path, accepts=frozenset({200, 204}), already=frozenset({404})
+        )
+
+
+def _by_project(member: Member) -> str:
+    return member.project
