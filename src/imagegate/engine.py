@@ -1,0 +1,345 @@
+"""The only place that orders look, judge, plan, apply and verify. Knows nothing of pytest, files or terminals."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from imagegate.errors import Owner, StepError, ToolError
+from imagegate.evidence import EvidenceStore, guest_part, is_off
+from imagegate.journal import Journal
+from imagegate.judge import Pair, judge
+from imagegate.mend import Hands, Outcome, apply_plan
+from imagegate.model import (
+    Facts,
+    Finding,
+    Kind,
+    Level,
+    Observation,
+    Probe,
+    Remedy,
+    RemedyState,
+    Source,
+    Step,
+    Target,
+    Unseen,
+    Verdict,
+)
+from imagegate.plan import Grant, Plan, make_plan, over_limit, refuse_all
+from imagegate.probes.server import SERVER
+from imagegate.progress import Progress, Silent
+from imagegate.transports import Transport
+
+MAX_ROUNDS = 3
+"""How often a target is planned and mended in one run before it counts as not converging."""
+
+_GOOD = frozenset({Verdict.PASS, Verdict.NOT_APPLICABLE})
+
+_INTERRUPTED = "the run was interrupted before this was looked at"
+
+_NO_TRANSPORT = {
+    Source.GUEST: ("the inventory does not say how to reach it: add it to the file given with --inventory", Owner.USER),
+    Source.COMPUTE: ("no cloud lists this instance (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
+    Source.IMAGE: ("no cloud was contacted (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
+    Source.IDENTITY: ("no cloud was contacted (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
+    Source.POLICY: ("it is answered when everything else is judged", Owner.TOOL),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """``today`` is a UTC date; deadlines are per target, in seconds; ``mend_workers`` targets are changed at once."""
+
+    today: date
+    look_workers: int = 32
+    look_timeout_s: float = 60.0
+    mend_workers: int = 8
+    executor: Callable[[int], Executor] = ThreadPoolExecutor
+
+
+@dataclass(slots=True)
+class Engine:
+    """One run over a set of pairs. Make one per run; ``facts`` and ``findings`` grow as it works;
+    ``facts_before`` keeps what targets looked like that were mended.
+
+    ``gaps`` says, for sources that were lost as a whole, why: it stands in the findings of targets that nobody can
+    look up any more. ``cancelled`` may be set from anywhere: looks that have not begun stay undone, mending stops
+    before the next step.
+    """
+
+    transports: Mapping[Source, Transport]
+    settings: Settings
+    evidence: EvidenceStore
+    journal: Journal
+    progress: Progress = field(default_factory=Silent)
+    gaps: Mapping[Source, str] = field(default_factory=dict)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    facts: dict[str, Facts] = field(default_factory=dict)
+    facts_before: dict[str, Facts] = field(default_factory=dict)
+    findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
+
+    def look(self, pairs: Sequence[Pair]) -> None:
+        """Look at every target of ``pairs`` once, each with the union of what its checks need.
+
+        On KeyboardInterrupt the looks under way are given up and the interrupt goes on; targets that were not looked
+        at have no facts and are judged unknown.
+        """
+        wanted = _probes_by_target(pairs)
+        self.progress.looking(len(wanted))
+        needed = {probe for pair in pairs for probe in pair.check.needs}
+        far = [key for key in wanted if not self._at_hand(*wanted[key])]
+        distant = set(far)
+        for key in (key for key in wanted if key not in distant):
+            self._looked(wanted[key][0], self.look_at(*wanted[key], fresh=False), needed)
+        if not far:
+            return
+        with self.settings.executor(min(self.settings.look_workers, len(far))) as executor:
+            futures = {executor.submit(self.look_at, *wanted[key], fresh=False): key for key in far}
+            try:
+                for future in as_completed(futures):
+                    self._looked(wanted[futures[future]][0], future.result(), needed)
+            except BaseException:
+                self.cancelled.set()
+                executor.shutdown(wait=False, cancel_futures=True)
+                self.close()
+                for key in far:
+                    if key not in self.facts:
+                        self.facts[key] = _all_unseen(wanted[key][1], _INTERRUPTED, Owner.USER)
+                raise
+
+    def _looked(self, target: Target, facts: Facts, needed: Collection[Probe[Any]]) -> None:
+        self.facts[target.key] = facts
+        unseen = next((o.reason for p, o in facts.items() if isinstance(o, Unseen) and p in needed), None)
+        self.progress.looked(target, unseen)
+
+    def _at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
+        by_source = _by_source(probes)
+        return all(
+            source not in self.transports or self.transports[source].at_hand(target, group)
+            for source, group in by_source.items()
+        )
+
+    def look_at(self, target: Target, probes: Collection[Probe[Any]], *, fresh: bool) -> Facts:
+        """Look at one target. A guest whose server is off is not contacted: its address may be another's by now."""
+        by_source = _by_source(probes)
+        guest = by_source.pop(Source.GUEST, [])
+        if guest and target.cloud is not None and SERVER not in by_source[Source.COMPUTE]:
+            by_source[Source.COMPUTE].append(SERVER)
+        seen = Facts({}, datetime.now(UTC))
+        for source, group in by_source.items():
+            seen = seen.merged(self._look_source(target, source, group, fresh=fresh))
+        if guest:
+            seen = seen.merged(self._look_guest(target, guest, seen, fresh=fresh))
+        return seen
+
+    def _look_source(self, target: Target, source: Source, probes: Collection[Probe[Any]], *, fresh: bool) -> Facts:
+        transport = self.transports.get(source)
+        absent = transport is None or (source is Source.COMPUTE and target.cloud is None and transport.remote)
+        if self.cancelled.is_set() and not fresh:  # fresh looks belong to changes under way: they are verified
+            return _all_unseen(probes, _INTERRUPTED, Owner.USER)
+        if (transport is None or absent) and source in self.gaps:
+            return _all_unseen(probes, self.gaps[source], Owner.TARGET)
+        if transport is None or absent:
+            return _all_unseen(probes, *_NO_TRANSPORT[source])
+        return transport.look(target, probes, timeout_s=self.settings.look_timeout_s, fresh=fresh)
+
+    def _look_guest(self, target: Target, probes: Collection[Probe[Any]], seen: Facts, *, fresh: bool) -> Facts:
+        transport = self.transports.get(Source.GUEST)
+        if transport is not None and not transport.remote:
+            return self._look_source(target, Source.GUEST, probes, fresh=fresh)
+        if SERVER in seen and is_off(seen[SERVER]):
+            try:
+                kept = self.evidence.load(target, seen[SERVER])
+            except ToolError as error:
+                return _all_unseen(probes, str(error), Owner.TOOL)
+            off = _all_unseen(
+                probes,
+                "the instance is off and no evidence from before is valid: start it, or let one run gate and stop it",
+                Owner.TARGET,
+            )
+            return off if kept is None else Facts({**dict(off.items()), **_only(kept, probes)}, off.at)
+        if target.guest is None:
+            return _all_unseen(probes, *_NO_TRANSPORT[Source.GUEST])
+        return self._look_source(target, Source.GUEST, probes, fresh=fresh)
+
+    def judge(self, pairs: Sequence[Pair]) -> list[Finding]:
+        """Judge ``pairs`` on what was seen, in their order."""
+        nothing = Facts({}, datetime.now(UTC))
+        found = [judge(pair, self.facts.get(pair.target.key, nothing), today=self.settings.today) for pair in pairs]
+        self.findings.update({pair.key: finding for pair, finding in zip(pairs, found, strict=True)})
+        return found
+
+    def plan(self, pairs: Sequence[Pair], grant: Grant, *, changed_targets: int) -> str | None:
+        """Plan for every target with a fail. Returns why nothing may be applied (the limit), else None."""
+        for key, mine in _by_target(pairs).items():
+            findings = [self.findings[pair.key] for pair in mine]
+            if any(finding.verdict is Verdict.FAIL for finding in findings):
+                self.plans[key] = make_plan(mine[0].target, findings, self.facts[key], grant)
+        self._set_remedies()
+        problem = over_limit(self.plans.values(), changed_targets)
+        if problem is not None:
+            self.refuse(problem)
+        return problem
+
+    def refuse(self, reason: str) -> None:
+        """Refuse everything that is planned."""
+        self.plans = {key: refuse_all(plan, reason) for key, plan in self.plans.items()}
+        self._set_remedies()
+
+    def _set_remedies(self) -> None:
+        for key, finding in self.findings.items():
+            plan = self.plans.get(key[1])
+            if plan is not None and finding.verdict is Verdict.FAIL and not finding.waived:
+                self.findings[key] = finding.with_remedy(plan.remedy(key[0]))
+
+    def mend(self, pairs: Sequence[Pair], grant: Grant) -> None:
+        """Apply what was planned and granted, look again and judge every check of each changed target again."""
+        mine = _by_target(pairs)
+        granted = [plan for plan in self.plans.values() if plan.granted]
+        if not granted:
+            return
+        with self.settings.executor(min(self.settings.mend_workers, len(granted))) as executor:
+            futures = [executor.submit(self._mend_target, plan, mine[plan.target.key], grant) for plan in granted]
+            interrupt: BaseException | None = None
+            for future in futures:
+                while True:
+                    try:
+                        future.result()
+                        break
+                    except KeyboardInterrupt as error:  # finish the steps under way, then report what was done
+                        if interrupt is not None:
+                            raise
+                        interrupt = error
+                        self.cancelled.set()
+            if interrupt is not None:
+                raise interrupt
+
+    def _mend_target(self, plan: Plan, pairs: Sequence[Pair], grant: Grant) -> None:
+        target = plan.target
+        probes = _union(pairs)
+        done: list[Step] = []
+        outcome = Outcome()
+        self.facts_before[target.key] = self.facts[target.key]
+        first = {check: plan.remedy(check) for planned in plan.granted for check in planned.checks}
+        work = {check: remedy.steps for check, remedy in first.items() if remedy.state is RemedyState.PLANNED}
+        for _ in range(MAX_ROUNDS):
+            for check, steps in work.items():
+                granted = (planned.step for planned in plan.granted if check in planned.checks)
+                work[check] = tuple(dict.fromkeys((*steps, *granted)))
+            outcome = apply_plan(plan, self._hands(target, probes))
+            done.extend(outcome.done)
+            self.facts[target.key] = self.look_at(target, probes, fresh=True)
+            after = [judge(pair, self.facts[target.key], today=self.settings.today) for pair in pairs]
+            plan = make_plan(target, [f for f in after if f.check.id in work], self.facts[target.key], grant)
+            if outcome.failed is not None or not plan.granted:
+                break
+        for pair, finding in zip(pairs, after, strict=True):
+            self._settle(pair, finding, work.get(pair.check.id), done, outcome)
+
+    def _hands(self, target: Target, probes: Collection[Probe[Any]]) -> Hands:
+        guest_probes = [probe for probe in probes if probe.source is Source.GUEST]
+        held: list[Facts] = []
+
+        def apply(step: Step, seen: Facts) -> None:
+            transport = self.transports.get(step.source)
+            if transport is None:
+                raise StepError(f"{step.subject}: nothing can carry this out", changed=False)
+            transport.apply(target, step, seen, timeout_s=self.settings.look_timeout_s)
+
+        def before_power() -> None:
+            if guest_probes:
+                seen = self.look_at(target, guest_probes, fresh=True)
+                when = f"{seen.at:%Y-%m-%d %H:%M:%S} UTC"
+                held.append(guest_part(seen, f"seen at {when}, right before the instance was stopped"))
+
+        def after_power() -> None:
+            server = self.look_at(target, [SERVER], fresh=True)
+            if held and SERVER in server:
+                self.evidence.save(target, held[-1], server[SERVER])
+
+        return Hands(
+            look=lambda wanted: self.look_at(target, wanted, fresh=True),
+            apply=apply,
+            journal=self.journal,
+            progress=self.progress,
+            cancelled=self.cancelled,
+            before_power=before_power,
+            after_power=after_power,
+        )
+
+    def _settle(
+        self, pair: Pair, after: Finding, steps: tuple[Step, ...] | None, done: Sequence[Step], outcome: Outcome
+    ) -> None:
+        """Say what came of a finding. ``steps`` are those that were to mend it, None if nothing was attempted."""
+        before = self.findings[pair.key]
+        if steps is not None:
+            mine = tuple(step for step in steps if step in done)
+            reason = outcome.reason or _still(after)
+            remedy = Remedy(state=RemedyState.NOT_VERIFIED, steps=steps, done=mine, reason=reason)
+            if after.verdict in _GOOD:
+                remedy = replace(remedy, state=RemedyState.VERIFIED, reason=None)
+                note = "; ".join(dict.fromkeys(filter(None, (before.note, after.note)))) or None
+                self.findings[pair.key] = replace(before, remedy=remedy, note=note)
+                return
+            if outcome.failed is not None:
+                begun = bool(mine) or (outcome.begun and outcome.failed in steps)
+                remedy = replace(remedy, state=RemedyState.FAILED if begun else RemedyState.REFUSED)
+            elif by_hand := [step.summary for step in before.remedy.steps if step.level is Level.MANUAL]:
+                rest = f"a person has to do the rest: {'; '.join(by_hand)}"
+                remedy = replace(remedy, state=RemedyState.APPLIED, steps=before.remedy.steps, reason=rest)
+            self.findings[pair.key] = before.with_remedy(remedy)
+        elif before.verdict in _GOOD and after.verdict not in _GOOD:
+            broken = Remedy(state=RemedyState.NOT_VERIFIED, reason=f"{before.verdict} before the fixes of this run")
+            self.findings[pair.key] = after.with_remedy(broken) if after.verdict is Verdict.FAIL else after
+
+    def close(self) -> None:
+        """End all transports."""
+        for transport in dict.fromkeys(self.transports.values()):
+            transport.close()
+
+
+def _still(after: Finding) -> str:
+    if after.verdict is Verdict.UNKNOWN:
+        return f"applied, but it cannot be seen whether it helped: {after.reason}"
+    violations = "; ".join(f"{v.subject}: {v.actual}" for v in after.violations)
+    return f"applied, but it still fails: {violations}"
+
+
+def _all_unseen(probes: Iterable[Probe[Any]], reason: str, owner: Owner) -> Facts:
+    now = datetime.now(UTC)
+    return Facts({probe: Unseen(reason=reason, at=now, owner=owner) for probe in probes}, now)
+
+
+def _only(facts: Facts, probes: Collection[Probe[Any]]) -> dict[Probe[Any], Observation]:
+    return {probe: observation for probe, observation in facts.items() if probe in set(probes)}
+
+
+def _by_source(probes: Iterable[Probe[Any]]) -> dict[Source, list[Probe[Any]]]:
+    grouped: dict[Source, list[Probe[Any]]] = defaultdict(list)
+    for probe in probes:
+        grouped[probe.source].append(probe)
+    return grouped
+
+
+def _union(pairs: Iterable[Pair]) -> tuple[Probe[Any], ...]:
+    return tuple(dict.fromkeys(probe for pair in pairs if pair.unseen is None for probe in pair.check.probes))
+
+
+def _by_target(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
+    grouped: dict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        grouped[pair.target.key].append(pair)
+    return grouped
+
+
+def _probes_by_target(pairs: Sequence[Pair]) -> dict[str, tuple[Target, tuple[Probe[Any], ...]]]:
+    wanted = {key: (mine[0].target, _union(mine)) for key, mine in _by_target(pairs).items()}
+    return {
+        key: (target, probes) for key, (target, probes) in wanted.items() if probes and target.kind is not Kind.POLICY
+    }

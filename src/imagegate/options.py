@@ -1,0 +1,70 @@
+"""What a run is asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagegate.errors import UsageError
+from imagegate.model import Level, Severity
+
+Clouds = Mapping[str, tuple[str, ...] | None]
+"""Cloud names, each with its regions; None for all regions that its service catalog has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a run is asked to do; the command line's options of the same names say more.
+
+    ``command`` is ``gate`` or ``audit``. ``fix_level`` None means no ``--fix``. ``report_dir`` None keeps nothing on
+    disk. ``roots`` are folders of checks; empty means those that came with imagegate.
+    """
+
+    command: str
+    policy: Path
+    clouds: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    inventory: Path | None = None
+    instances: tuple[str, ...] = ()
+    check_ids: tuple[str, ...] = ()
+    roots: tuple[Path, ...] = ()
+    checks_dirs: tuple[Path, ...] = ()
+    record_facts: Path | None = None
+    facts: Path | None = None
+    fix_level: Level | None = None
+    report_dir: Path | None = None
+    look_workers: int = 32
+    look_timeout_s: float = 60.0
+    catalog_timeout_s: float = 600.0
+    fail_on: Severity = Severity.LOW
+    max_unknown: int = 0
+
+
+def wanted_clouds(options: Options, scope: Clouds | None, default: str | None) -> dict[str, tuple[str, ...] | None]:
+    """The clouds and regions to look at.
+
+    ``--cloud`` picks from, or adds to, the policy's ``scope``; without either, ``default`` (what ``OS_*`` variables
+    describe) is used. ``--region`` narrows; a region outside the policy's raises ``UsageError``.
+    """
+    clouds: dict[str, tuple[str, ...] | None]
+    if options.clouds:
+        clouds = {name: (scope or {}).get(name) for name in options.clouds}
+    elif scope:
+        clouds = dict(scope)
+    else:
+        clouds = {} if default is None else {default: None}
+    if not options.regions:
+        return clouds
+    if not clouds:
+        raise UsageError("--region needs a cloud: use --cloud NAME")
+    named = {region.casefold() for region in options.regions}
+    if all(regions is not None for regions in clouds.values()):
+        allowed = sorted({region for regions in clouds.values() for region in regions or ()})
+        outside = [r for r in options.regions if r.casefold() not in {region.casefold() for region in allowed}]
+        if outside:
+            raise UsageError(f"--region {outside[0]}: the policy's scope has {', '.join(allowed)}")
+    return {
+        name: options.regions if regions is None else tuple(r for r in regions if r.casefold() in named)
+        for name, regions in clouds.items()
+    }

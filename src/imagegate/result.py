@@ -1,0 +1,155 @@
+"""What came of a run, and the exit code that it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+
+from imagegate.model import Facts, Finding, RemedyState, Severity, Verdict
+from imagegate.plan import Plan
+from imagegate.transports import Auditor, CatalogScope
+
+
+class ExitCode(IntEnum):
+    """What the exit code of a run means; 2 to 6 are pytest's."""
+
+    COMPLIANT = 0
+    FAIL = 1
+    INTERRUPTED = 2
+    INTERNAL = 3
+    USAGE = 4
+    NOTHING = 5
+    WARNINGS = 6
+    UNKNOWN = 10
+    FIX_FAILED = 11
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreachable:
+    """A target that could not be looked at (at all, or in its guest), and why."""
+
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """pass + fail + unknown + not_applicable = findings; waived and fixed are parts of fail, attested of unknown."""
+
+    passed: int
+    fail: int
+    unknown: int
+    not_applicable: int
+    waived: int
+    fixed: int
+    attested: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyInfo:
+    """Which policy was judged."""
+
+    name: str
+    version: int
+    title: str | None
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeInfo:
+    """What the run could see and what it could not. It comes before the findings in every report.
+
+    ``selected`` counts the targets that rules selected, ``seen`` those of which at least one needed fact was seen;
+    ``missing`` names instances that were asked for and could not be looked for; ``unselected`` names instances that no
+    rule selects; ``rules_without_targets`` are indexes of rules; ``relaxed`` tells which verifications were turned off.
+    """
+
+    selected: int
+    seen: int
+    unreachable: tuple[Unreachable, ...] = ()
+    catalogs: tuple[CatalogScope, ...] = ()
+    rules_without_targets: tuple[int, ...] = ()
+    strict_rules: bool = False
+    missing: tuple[str, ...] = ()
+    unselected: tuple[str, ...] = ()
+    relaxed: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    deselected: int = 0
+    requests: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One run, whole: everything that reports are made of.
+
+    ``facts`` are by target key, the latest ones; ``facts_before`` those of targets that were mended, from before.
+    """
+
+    run_id: str
+    command: str
+    started: datetime
+    finished: datetime
+    complete: bool
+    interrupted: bool
+    policy: PolicyInfo
+    checks_digest: str
+    scope: ScopeInfo
+    auditors: tuple[Auditor, ...]
+    findings: Sequence[Finding]
+    plans: Sequence[Plan]
+    facts: Mapping[str, Facts]
+    facts_before: Mapping[str, Facts] = field(default_factory=dict)
+    limit: str | None = None
+    fail_on: Severity = Severity.LOW
+    max_unknown: int = 0
+
+    @property
+    def counts(self) -> Counts:
+        """How many findings of each kind."""
+        return count(self.findings)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What this run means, by the precedence of the contract: 2, 11, 1, 10, 5, 0."""
+        if self.interrupted:
+            return ExitCode.INTERRUPTED
+        broken = {RemedyState.FAILED, RemedyState.NOT_VERIFIED}
+        if self.limit is not None or any(finding.remedy.state in broken for finding in self.findings):
+            return ExitCode.FIX_FAILED
+        if any(finding.stands and finding.check.severity >= self.fail_on for finding in self.findings):
+            return ExitCode.FAIL
+        if self.unknown_targets > self.max_unknown:
+            return ExitCode.UNKNOWN
+        if not self.findings or self.scope.unselected:
+            return ExitCode.NOTHING
+        return ExitCode.COMPLIANT
+
+    @property
+    def unknown_targets(self) -> int:
+        """How many targets could not be judged whole; a catalog that was not seen whole and an instance that could
+        not be looked for count as one each."""
+        targets = {f.target.key for f in self.findings if f.verdict is Verdict.UNKNOWN and not f.attested}
+        lost = sum(1 for catalog in self.scope.catalogs if not catalog.complete)
+        return len(targets) + lost + len(self.scope.missing)
+
+
+def count(findings: Sequence[Finding]) -> Counts:
+    """Count findings by verdict and by what stands beside them."""
+    verdicts = dict.fromkeys(Verdict, 0)
+    waived = fixed = attested = 0
+    for finding in findings:
+        verdicts[finding.verdict] += 1
+        waived += finding.waived
+        fixed += finding.fixed
+        attested += finding.attested
+    return Counts(
+        passed=verdicts[Verdict.PASS],
+        fail=verdicts[Verdict.FAIL],
+        unknown=verdicts[Verdict.UNKNOWN],
+        not_applicable=verdicts[Verdict.NOT_APPLICABLE],
+        waived=waived,
+        fixed=fixed,
+        attested=attested,
+    )

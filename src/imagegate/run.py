@@ -1,0 +1,366 @@
+"""One run from options to result: what the command line, pytest and other programs call.
+
+::
+
+    run = Run(options)
+    pairs = run.discover()          # reads the policy, asks the clouds what there is; looks at no guest
+    result = run.execute(pairs)     # look, judge, plan, with consent mend; then a Result, whatever happened
+    run.close()
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from imagegate.catalogue import Catalogue, load_catalogue, packaged_root
+from imagegate.engine import Engine, Settings
+from imagegate.errors import UsageError
+from imagegate.evidence import EvidenceStore
+from imagegate.journal import Journal
+from imagegate.judge import Pair
+from imagegate.model import Facts, Finding, Kind, Source, Target, Unseen, Verdict
+from imagegate.options import Clouds, Options, wanted_clouds
+from imagegate.plan import Grant, Plan
+from imagegate.policy import load_policy
+from imagegate.policy_model import Policy, Rule, select
+from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiverUse
+from imagegate.progress import Progress, Silent
+from imagegate.recording import read_recording, write_recording
+from imagegate.result import PolicyInfo, Result, ScopeInfo, Unreachable
+from imagegate.targets import join, named
+from imagegate.transports import Discovery, Transport
+
+Consent = Callable[[Sequence[Plan]], bool]
+"""Shown the plans that are about to be applied; False refuses all of them."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One run. Not to be used twice."""
+
+    options: Options
+    progress: Progress = field(default_factory=Silent)
+    run_id: str = field(init=False)
+    started: datetime = field(init=False)
+    catalogue: Catalogue = field(init=False)
+    policy: Policy = field(init=False)
+    discovery: Discovery = field(init=False, default_factory=Discovery)
+    engine: Engine = field(init=False)
+    _targets: list[Target] = field(init=False, default_factory=list)
+    _warnings: list[str] = field(init=False, default_factory=list)
+    _missing: list[str] = field(init=False, default_factory=list)
+    _unselected: list[str] = field(init=False, default_factory=list)
+    _idle_rules: tuple[int, ...] = field(init=False, default=())
+    _relaxed: tuple[str, ...] = field(init=False, default=())
+    _total: int = field(init=False, default=0)
+    _requests: Callable[[], int] = field(init=False, default=lambda: 0)
+
+    def __post_init__(self) -> None:
+        self.started = datetime.now(UTC)
+        self.run_id = f"{self.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+    @property
+    def folder(self) -> Path | None:
+        """Where this run's reports and journal go."""
+        return None if self.options.report_dir is None else self.options.report_dir / self.run_id
+
+    def discover(self) -> list[Pair]:
+        """Read catalogue, policy and inventory, ask the clouds what there is, and pair checks with targets.
+
+        Raises ``UserError`` for anything that the operator has to put right. A cloud that does not answer is no
+        error: it stands in the scope.
+        """
+        options = self.options
+        self.catalogue = load_catalogue([*(options.roots or (packaged_root(),)), *options.checks_dirs])
+        self.policy = load_policy(options.policy, self.catalogue.checks, today=self.started.date())
+        self._check_names()
+        transports = self._replay() if options.facts is not None else self._connect()
+        self.engine = Engine(
+            transports={source: transport for transport in transports for source in transport.sources},
+            settings=Settings(
+                today=self.started.date(),
+                look_workers=options.look_workers,
+                look_timeout_s=options.look_timeout_s,
+            ),
+            evidence=EvidenceStore(None if options.report_dir is None else options.report_dir / "evidence"),
+            journal=Journal(None if self.folder is None else self.folder / "journal.jsonl"),
+            progress=self.progress,
+            gaps=self._gaps(),
+        )
+        pairs = self._select()
+        self._total = len(pairs)
+        return pairs
+
+    def _check_names(self) -> None:
+        for check in self.options.check_ids:
+            if check not in self.catalogue.entries:
+                known = ", ".join(self.catalogue.entries)
+                raise UsageError(f"--check {check}: no such check; there are {known}")
+
+    def _replay(self) -> list[Transport]:
+        assert self.options.facts is not None  # noqa: S101 - the caller asked
+        if self.options.fix_level is not None:
+            raise UsageError("--fix cannot change recorded facts: leave out --facts or --fix")
+        self.discovery, recording = read_recording(self.options.facts)
+        self._targets = list(self.discovery.targets)
+        return [recording]
+
+    def _connect(self) -> list[Transport]:
+        transports: list[Transport] = []
+        self._targets = []
+        what = self._catalogs()
+        clouds = wanted_clouds(self.options, self.policy.scope.clouds, _cloud_of_environment())
+        if not clouds and "images" in what:
+            raise UsageError(
+                f"{self.options.policy}: the policy has rules for images, but no cloud is named: "
+                "use --cloud NAME, scope.clouds in the policy, or OS_* variables"
+            )
+        if clouds:
+            transports.append(self._ask_clouds(clouds, what))
+        if self.options.inventory is not None:
+            transports.append(self._read_inventory(self.options.inventory))
+        return transports
+
+    def _catalogs(self) -> list[str]:
+        kinds = {rule.selector.kind for rule in self.policy.rules}
+        if self._gate:
+            return ["servers"]
+        return [what for what, kind in (("images", Kind.IMAGE), ("servers", Kind.INSTANCE)) if kind in kinds]
+
+    def _ask_clouds(self, clouds: Clouds, what: Sequence[str]) -> Transport:
+        from imagegate.transports.openstack import Limits, OpenStack  # noqa: PLC0415 - only when a cloud is used
+
+        cloud = OpenStack(Limits(catalog_s=self.options.catalog_timeout_s))
+        self.discovery = cloud.discover(clouds, what=what, only=self._regions_of_rules())
+        self._targets = list(self.discovery.targets)
+        self._requests = lambda: cloud.requests
+        return cloud
+
+    def _regions_of_rules(self) -> dict[str, set[str]]:
+        """Regions that the rules about one kind of target keep to; no entry where one of them names none."""
+        regions: dict[str, set[str]] = {}
+        for what, kind in (("images", Kind.IMAGE), ("servers", Kind.INSTANCE)):
+            named = [rule.selector.values("region") for rule in self.policy.rules if rule.selector.kind is kind]
+            if named and all(named) and not self._gate:
+                regions[what] = {region for values in named for region in values}
+        return regions
+
+    def _read_inventory(self, path: Path) -> Transport:
+        from imagegate.inventory import load_inventory  # noqa: PLC0415 - only when guests are reached
+        from imagegate.transports.linux import LinuxTransport  # noqa: PLC0415
+
+        inventory = load_inventory(path)
+        self._targets, warnings = join(self._targets, inventory.hosts)
+        self._warnings.extend(warnings)
+        self._relaxed = tuple(f"{host.name}: {host.relaxed}" for host in inventory.hosts.values() if host.relaxed)
+        return LinuxTransport(inventory, run_key=secrets.token_bytes(32))
+
+    @property
+    def _gate(self) -> bool:
+        return self.options.command == "gate" or bool(self.options.instances)
+
+    def _gaps(self) -> dict[Source, str]:
+        lost = [c for c in self.discovery.catalogs if c.what == "servers" and not c.complete]
+        if not lost:
+            return {}
+        places = "; ".join(f"the servers of {c.cloud}/{c.region} could not all be seen: {c.reason}" for c in lost)
+        return {Source.COMPUTE: places}
+
+    def _select(self) -> list[Pair]:
+        targets = self._targets
+        gate = self._gate
+        if gate:
+            complete = Source.COMPUTE not in self.engine.gaps
+            targets, self._missing = named(targets, self.options.instances, complete=complete)
+        selection = select(self.policy, targets)
+        if gate:
+            chosen = {pair.target.key for pair in selection.pairs}
+            self._unselected = [target.name for target in targets if target.key not in chosen]
+        else:
+            self._idle_rules = tuple(rule.index for rule in selection.rules_without_targets)
+            self._refuse_idle_rules(selection.rules_without_targets)
+        pairs = [
+            Pair(
+                check=pair.check,
+                target=pair.target,
+                params=pair.params,
+                rule=pair.rule,
+                unseen=pair.unseen,
+                waivers=self.policy.waivers_matching(pair.check.id, pair.target),
+                attestations=self.policy.attestations_matching(pair.check.id, pair.target),
+            )
+            for pair in selection.pairs
+        ]
+        if not gate:
+            pairs.extend(self._fleet_pairs())
+        return pairs
+
+    def _refuse_idle_rules(self, rules: Sequence[Rule]) -> None:
+        if rules and self.policy.strict_rules and not self._lost:
+            places = ", ".join(map(str, rules))
+            raise UsageError(f"{self.options.policy}: strict_rules is set and these match no target: {places}")
+
+    def _fleet_pairs(self) -> list[Pair]:
+        target = Target(kind=Kind.POLICY, id=self.policy.name, name=self.policy.name)
+        return [
+            Pair(check=required.check, target=target, params=required.params, rule=None)
+            for required in self.policy.fleet
+            if self.policy.waivers or self.policy.attestations
+        ]
+
+    def execute(self, pairs: Sequence[Pair], consent: Consent | None = None) -> Result:
+        """Look at, judge and plan ``pairs`` (some or all of what ``discover`` returned); mend what is granted.
+
+        A KeyboardInterrupt ends the work, not the report: what was done so far is in the result.
+        """
+        wanted = [pair for pair in pairs if not self.options.check_ids or pair.check.id in self.options.check_ids]
+        plain = [pair for pair in wanted if pair.target.kind is not Kind.POLICY]
+        fleet = [pair for pair in wanted if pair.target.kind is Kind.POLICY]
+        limit: str | None = None
+        interrupted = False
+        try:
+            self.engine.look(plain)
+        except KeyboardInterrupt:
+            interrupted = True
+        self.engine.judge(plain)
+        self._judge_fleet(fleet, complete=len(wanted) == self._total and not interrupted)
+        grant = self._grant()
+        limit = self.engine.plan(plain + fleet, grant, changed_targets=self.policy.limits.changed_targets)
+        if grant.level is None or limit is not None:
+            limit = None if grant.level is None else limit
+        elif not interrupted:
+            interrupted = self._mend(plain, grant, consent)
+        if self.options.record_facts is not None:
+            write_recording(self.options.record_facts, self.discovery, self._targets, self.engine.facts)
+        return self._result(wanted, limit, interrupted=interrupted)
+
+    def _mend(self, pairs: Sequence[Pair], grant: Grant, consent: Consent | None) -> bool:
+        plans = [plan for plan in self.engine.plans.values() if plan.granted]
+        if not plans:
+            return False
+        try:
+            if consent is not None and not consent(plans):
+                self.engine.refuse("not confirmed")
+                return False
+            self.engine.mend(pairs, grant)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def _grant(self) -> Grant:
+        return Grant(
+            level=self.options.fix_level,
+            ceiling=self.policy.fix.ceiling,
+            never=self.policy.fix.never,
+            named_checks=frozenset(self.options.check_ids),
+            named_targets=frozenset(self.options.instances),
+        )
+
+    def _judge_fleet(self, pairs: Sequence[Pair], *, complete: bool) -> None:
+        for pair in pairs:
+            fact = WaiversFact(waivers=self._uses(), complete=complete)
+            self.engine.facts[pair.target.key] = Facts({}, self.started).with_fact(WAIVERS, fact)
+        self.engine.judge(pairs)
+
+    def _uses(self) -> tuple[WaiverUse, ...]:
+        found = list(self.engine.findings.values())
+        used = [id(beside) for finding in found for beside in (finding.waiver, finding.attestation)]
+        permissions = [("waiver", w) for w in self.policy.waivers] + [
+            ("attestation", a) for a in self.policy.attestations
+        ]
+        return tuple(
+            WaiverUse(what=what, check=p.check, until=p.until, used=used.count(id(p)), line=p.line)
+            for what, p in permissions
+        )
+
+    def _result(self, wanted: Sequence[Pair], limit: str | None, *, interrupted: bool) -> Result:
+        findings = [self.engine.findings[pair.key] for pair in wanted]
+        deselected = self._total - len(wanted)
+        return Result(
+            run_id=self.run_id,
+            command=self.options.command,
+            started=self.started,
+            finished=datetime.now(UTC),
+            complete=deselected == 0 and not interrupted and not self._lost,
+            interrupted=interrupted,
+            policy=PolicyInfo(
+                name=self.policy.name,
+                version=self.policy.version,
+                title=self.policy.title,
+                digest=self.policy.digest,
+            ),
+            checks_digest=self.catalogue.digest,
+            scope=self._scope(findings, deselected),
+            auditors=self.discovery.auditors,
+            findings=findings,
+            plans=tuple(self.engine.plans.values()),
+            facts=self.engine.facts,
+            facts_before=self.engine.facts_before,
+            limit=limit,
+            fail_on=self.options.fail_on,
+            max_unknown=self.options.max_unknown,
+        )
+
+    @property
+    def _lost(self) -> bool:
+        return any(not catalog.complete for catalog in self.discovery.catalogs)
+
+    def _scope(self, findings: Sequence[Finding], deselected: int) -> ScopeInfo:
+        targets = {finding.target.key: finding.target for finding in findings if finding.target.kind is not Kind.POLICY}
+        judged = {f.target.key for f in findings if f.verdict is not Verdict.UNKNOWN}
+        return ScopeInfo(
+            selected=len(targets),
+            seen=len(judged & targets.keys()),
+            unreachable=tuple(_unreachable(targets, self.engine.facts)),
+            catalogs=self.discovery.catalogs,
+            rules_without_targets=self._idle_rules,
+            strict_rules=self.policy.strict_rules,
+            missing=tuple(self._missing),
+            unselected=tuple(self._unselected),
+            relaxed=self._relaxed,
+            warnings=(*self.discovery.warnings, *self._warnings, *_blind_spots(findings, self.engine.facts)),
+            deselected=deselected,
+            requests=self._requests(),
+        )
+
+    def close(self) -> None:
+        """End all connections; idempotent."""
+        if hasattr(self, "engine"):
+            self.engine.close()
+
+
+def _cloud_of_environment() -> str | None:
+    if not any(name.startswith("OS_") for name in os.environ):
+        return None
+    from imagegate.transports.openstack import default_cloud  # noqa: PLC0415 - only when a cloud may be used
+
+    return default_cloud()
+
+
+def _blind_spots(findings: Sequence[Finding], facts: Mapping[str, Facts]) -> list[str]:
+    """What checks would have used but could not see, once per reason; what they need makes them unknown instead."""
+    spots: dict[str, None] = {}
+    for finding in findings:
+        if finding.check.uses and finding.verdict is not Verdict.UNKNOWN and finding.target.key in facts:
+            for probe in finding.check.uses:
+                look = facts[finding.target.key].observation(probe)
+                if isinstance(look, Unseen):
+                    place = f"{finding.target.cloud}: " if finding.target.cloud else ""
+                    spots[f"{place}{finding.check.id} did without {probe.key}: {look.reason}"] = None
+    return list(spots)
+
+
+def _unreachable(targets: Mapping[str, Target], facts: Mapping[str, Facts]) -> list[Unreachable]:
+    lost = []
+    for key, target in targets.items():
+        seen = facts.get(key)
+        looks = [] if seen is None else [o for probe, o in seen.items() if probe.source is Source.GUEST]
+        reasons = [look.reason for look in looks if isinstance(look, Unseen)]
+        if reasons and len(reasons) == len(looks):
+            lost.append(Unreachable(target=target.name, reason=reasons[0]))
+    return lost
