@@ -1,0 +1,87 @@
+"""Answers the probes of one target."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from imagegate.errors import Owner
+from imagegate.model import Kind, Observation, Probe, Seen, Target, Unseen
+from imagegate.probes.image import IMAGE, MEMBERS
+from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact
+from imagegate.probes.server import FLAVOR, SERVER
+from imagegate.transports.openstack.failures import ApiError
+from imagegate.transports.openstack.http import Service
+from imagegate.transports.openstack.images import get_image
+from imagegate.transports.openstack.limits import Deadline
+from imagegate.transports.openstack.members import look_at_members
+from imagegate.transports.openstack.region import Region, observe_flavor, observe_image, observe_server
+from imagegate.transports.openstack.servers import get_server
+
+
+class Look:
+    """One look at one target. ``known`` is what need not be asked for; what is learned is added to it."""
+
+    def __init__(
+        self, target: Target, region: Region, known: dict[Probe[Any], Observation], deadline: Deadline
+    ) -> None:
+        self.known = known
+        self._target = target
+        self._region = region
+        self._deadline = deadline
+
+    def at(self, probe: Probe[Any]) -> Observation:
+        """The observation of ``probe``; a failed call is Unseen with its reason."""
+        if probe not in self.known:
+            now = datetime.now(UTC)
+            try:
+                self._ask(probe, now)
+            except ApiError as error:
+                self.known[probe] = self._unseen(error, now)
+        return self.known[probe]
+
+    def _ask(self, probe: Probe[Any], now: datetime) -> None:
+        kind = self._target.kind
+        if kind is Kind.IMAGE and probe in (IMAGE, MEMBERS, MEMBER_PROJECTS):
+            self._ask_image_api(probe, now)
+        elif kind is Kind.INSTANCE and probe in (SERVER, FLAVOR):
+            self._ask_compute_api(now)
+        else:
+            raise ApiError(f"{probe.key} is nothing that the API of a cloud tells of an {kind}", fault=Owner.TOOL)
+
+    def _ask_image_api(self, probe: Probe[Any], now: datetime) -> None:
+        service = self._service(self._region.image, "image")
+        if probe == IMAGE:
+            record = get_image(service, self._target.id, self._deadline)
+            self.known[IMAGE] = observe_image(record, self._region.project, now)
+        elif probe == MEMBERS:
+            image = self._value(IMAGE)
+            self.known[MEMBERS] = Seen(value=look_at_members(service, image, self._deadline), at=now)
+        else:
+            projects = [member.project for member in self._value(MEMBERS).members]
+            missing = self._region.projects.missing(projects, self._deadline) if projects else ()
+            self.known[MEMBER_PROJECTS] = Seen(value=MemberProjectsFact(missing=missing), at=now)
+
+    def _ask_compute_api(self, now: datetime) -> None:
+        """Both facts come from one record."""
+        service = self._service(self._region.compute, "compute")
+        record = get_server(service, self._target.id, self._deadline)
+        flavor = observe_flavor(self._region, record, now, self._deadline)
+        self.known[FLAVOR] = flavor
+        self.known[SERVER] = observe_server(record, flavor, now)
+
+    def _value(self, probe: Probe[Any]) -> Any:
+        seen = self.at(probe)
+        if isinstance(seen, Unseen):
+            raise ApiError(f"{probe.key}: {seen.reason}", fault=seen.owner)
+        return seen.value
+
+    def _service(self, service: Service | None, kind: str) -> Service:
+        if service is None:
+            raise ApiError(f"region {self._region.name} has no {kind} service")
+        return service
+
+    def _unseen(self, error: ApiError, now: datetime) -> Unseen:
+        kind = "server" if self._target.kind is Kind.INSTANCE else "image"
+        reason = f"{kind} {self._target.id} is gone (HTTP 404)" if error.status == 404 else error.reason
+        return Unseen(reason=reason, at=now, owner=error.fault)

@@ -1,0 +1,154 @@
+"""The transport for OpenStack clouds: image, compute and identity API."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from imagegate.errors import StepError, UsageError
+from imagegate.model import Facts, Observation, Probe, Seen, Source, Step, Target, Unseen
+from imagegate.probes.image import IMAGE, MEMBERS
+from imagegate.probes.project import MEMBER_PROJECTS
+from imagegate.steps.call import ApiStep
+from imagegate.transports import Discovery
+from imagegate.transports.openstack.clouds import Cloud, open_clouds
+from imagegate.transports.openstack.discovery import survey
+from imagegate.transports.openstack.failures import ApiError
+from imagegate.transports.openstack.limits import Deadline, Limits
+from imagegate.transports.openstack.look import Look
+from imagegate.transports.openstack.pool import Counter
+from imagegate.transports.openstack.region import Observations, Region
+
+_WHAT = ("images", "servers")
+
+
+class OpenStack:
+    """Looks at images and servers of OpenStack clouds, and changes them. Thread-safe after ``discover``.
+
+    Clouds are those of openstacksdk's configuration (clouds.yaml, ``OS_*``), with Identity v2.0 or v3. Reads are
+    retried on 429, 502, 503, 504 and broken connections; writes never. A rejected token is renewed once.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._counter = Counter()
+        self._clouds: dict[str, Cloud] = {}
+        self._regions: dict[tuple[str, str], Region] = {}
+        self._known: dict[str, Observations] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def sources(self) -> frozenset[Source]:
+        """Image, compute and identity API."""
+        return frozenset({Source.IMAGE, Source.COMPUTE, Source.IDENTITY})
+
+    @property
+    def remote(self) -> bool:
+        """Always: a look may be a request."""
+        return True
+
+    @property
+    def requests(self) -> int:
+        """How many HTTP requests were sent so far, those for tokens and retries included."""
+        return self._counter.value
+
+    def discover(
+        self,
+        clouds: Mapping[str, Sequence[str] | None],
+        *,
+        what: Sequence[str] = _WHAT,
+        only: Mapping[str, Collection[str]] | None = None,
+    ) -> Discovery:
+        """Log in and list what the clouds hold.
+
+        ``clouds`` names the regions wanted of each cloud, None for all that the service catalog has; ``what`` is
+        ``images``, ``servers`` or both; ``only`` narrows one of them to some regions (``{"servers": ["KR1"]}``).
+        Raises UsageError for an unknown cloud or a malformed configuration. Anything else that goes wrong makes a
+        catalog incomplete, with a reason; it is never taken for an empty one.
+        """
+        if not clouds:
+            return Discovery()
+        if not set(what) <= set(_WHAT):
+            raise UsageError(f"unknown kind of catalog: {', '.join(sorted(set(what) - set(_WHAT)))}")
+        opened = open_clouds(clouds, limits=self._limits, counter=self._counter)
+        self._clouds.update(opened)
+        wanted = {name: _distinct(regions) for name, regions in clouds.items()}
+        found = survey(opened, wanted, what=what, only=_folded(only), limits=self._limits)
+        self._regions.update({(region.cloud, region.name): region for region in found.regions})
+        targets: list[Target] = []
+        for catalog in found.catalogs:
+            for target, observations in catalog.found:
+                targets.append(target)
+                self._known[target.key] = observations
+        return Discovery(
+            targets=tuple(targets),
+            catalogs=tuple(catalog.scope for catalog in found.catalogs),
+            auditors=tuple(found.auditors),
+            warnings=tuple(note for cloud in opened.values() for note in cloud.warnings),
+        )
+
+    def at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
+        """What the listing told; members of images that cannot have any, or not for our eyes, follow from it."""
+        known = self._known.get(target.key, {})
+        image = known.get(IMAGE)
+        follows = isinstance(image, Seen) and not (image.value.mine and image.value.visibility == "shared")
+        return all(probe in known or (follows and probe in (MEMBERS, MEMBER_PROJECTS)) for probe in probes)
+
+    def look(self, target: Target, probes: Collection[Probe[Any]], *, timeout_s: float, fresh: bool) -> Facts:
+        """As ``Transport.look``. What the listing told is not asked for again unless ``fresh``."""
+        now = datetime.now(UTC)
+        region = self._regions.get((target.cloud or "", target.region or ""))
+        if region is None:
+            reason = f"cloud {target.cloud or '-'}, region {target.region or '-'} was not reached"
+            lost: dict[Probe[Any], Observation] = {probe: Unseen(reason=reason, at=now) for probe in probes}
+            return Facts(lost, now)
+        with self._lock:
+            known = {} if fresh else dict(self._known.get(target.key, {}))
+        look = Look(target, region, known, Deadline.after(timeout_s))
+        facts = Facts({probe: look.at(probe) for probe in probes}, now)
+        with self._lock:
+            self._known.setdefault(target.key, {}).update(
+                {probe: seen for probe, seen in look.known.items() if isinstance(seen, Seen)}
+            )
+        return facts
+
+    def apply(self, target: Target, step: Step, seen: Facts, *, timeout_s: float) -> None:
+        """As ``Transport.apply``: one request, never repeated. A timeout, a broken connection or a 5xx may have changed
+        the target; an answer 4xx has not."""
+        if not isinstance(step, ApiStep):
+            raise StepError(f"{step.summary}: not a call to a cloud's API", changed=False)
+        call = step.call(seen)
+        region = self._regions.get((target.cloud or "", target.region or ""))
+        service = (region.image if call.service == "image" else region.compute) if region else None
+        if service is None:
+            raise StepError(
+                f"{step.summary}: no {call.service} service of {target.cloud}/{target.region} was reached",
+                changed=False,
+            )
+        try:
+            service.write(call, service.url + call.path, Deadline.after(timeout_s))
+        except ApiError as error:
+            note = " (the image is protected)" if error.status == 403 and _protected(seen) else ""
+            raise StepError(f"{step.summary}: {error.reason}{note}", changed=error.executed) from error
+        finally:
+            with self._lock:
+                self._known.pop(target.key, None)
+
+    def close(self) -> None:
+        """Close all connections; idempotent."""
+        for cloud in self._clouds.values():
+            cloud.session.session.close()
+
+
+def _folded(only: Mapping[str, Collection[str]] | None) -> dict[str, frozenset[str]]:
+    return {what: frozenset(region.casefold() for region in regions) for what, regions in (only or {}).items()}
+
+
+def _distinct(wanted: Sequence[str] | None) -> list[str] | None:
+    return None if wanted is None else list({name.casefold(): name for name in reversed(wanted)}.values())[::-1]
+
+
+def _protected(seen: Facts) -> bool:
+    return IMAGE in seen and seen[IMAGE].protected
