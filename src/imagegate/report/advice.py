@@ -1,0 +1,50 @@
+"""What to run, or to put right, next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imagegate.errors import Owner
+from imagegate.model import Level, RemedyState, Verdict
+from imagegate.plan import NO_FIX, PlannedStep
+from imagegate.report.safe import visible
+from imagegate.result import ExitCode, Result
+
+
+def advise(result: Result, command: str) -> str | None:
+    """The command to run next, or which thing is missing. None where there is nothing to do.
+
+    ``command`` is what was run, without ``--fix`` and ``--fix-level``: ``imagegate audit --policy golden.yaml``.
+    """
+    if result.exit_code is ExitCode.INTERRUPTED:
+        return command
+    return next(_advices(result, command), None)
+
+
+def _advices(result: Result, command: str) -> Iterator[str]:
+    if result.limit is not None:
+        yield "name fewer targets, or raise limits.changed_targets in the policy"
+    broken = {RemedyState.FAILED, RemedyState.NOT_VERIFIED}
+    if any(finding.remedy.state in broken for finding in result.findings):
+        yield f"look at the failed steps, then {command}"
+    levels = {level for plan in result.plans for step in plan.steps if (level := _needs(step)) is not None}
+    if Level.DISRUPTIVE in levels:
+        yield f"{command} --fix --fix-level disruptive"
+    if Level.SAFE in levels:
+        yield f"{command} --fix"
+    for finding in result.findings:
+        if finding.verdict is Verdict.UNKNOWN and finding.owner is Owner.USER and not finding.attested:
+            yield f"{visible(finding.target.name)}: {finding.reason}"
+    for catalog in result.scope.catalogs:
+        if not catalog.complete:
+            yield f"once the {catalog.what} of {catalog.cloud}/{catalog.region} can be listed: {command}"
+    if result.scope.unselected:
+        yield f"write a rule of the policy that selects {visible(result.scope.unselected[0])}"
+    if any(plan.steps or plan.refusals for plan in result.plans) and result.exit_code is ExitCode.FAIL:
+        yield f"do what the plans leave to a person, then {command}"
+
+
+def _needs(planned: PlannedStep) -> Level | None:
+    """The level to grant for this step, if granting is all that it lacks."""
+    level, refused = planned.step.level, planned.refused or ""
+    return level if refused == NO_FIX or refused.endswith(f"needs --fix-level {level}") else None

@@ -1,0 +1,107 @@
+"""What is shown while a run works: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from imagegate.model import Step, Target
+from imagegate.report.lines import Line, line, show
+from imagegate.report.safe import visible
+
+_FEW = 20
+_QUARTERS = 4
+_SAME_REASON = 10
+_LINES = 100
+
+
+class TerminalProgress:
+    """Shows the progress of a run on ``console``. Thread-safe; ``close`` (or ``with``) puts the terminal right.
+
+    Targets that could not be seen are a line each; of many with one reason only the first are named.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lock = threading.RLock()
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._total = 0
+        self._count = 0
+        self._reasons: Counter[str] = Counter()
+        self._named = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def looking(self, total: int) -> None:
+        """Start counting."""
+        with self._lock:
+            self.close()
+            self._total, self._count, self._named = total, 0, 0
+            self._reasons.clear()
+            if total and self._console.is_terminal:
+                columns = (TextColumn("looking at targets"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+                self._bar = Progress(*columns, console=self._console, transient=True, refresh_per_second=5)
+                self._task = self._bar.add_task("", total=total)
+                self._bar.start()
+
+    def looked(self, target: Target, reason: str | None) -> None:
+        """Count one target; name it if something of it could not be seen."""
+        with self._lock:
+            self._count += 1
+            if reason is not None:
+                self._unseen(target, reason)
+            if self._bar is not None:
+                self._bar.update(self._task, completed=self._count)
+            elif self._total > _FEW and self._at_a_quarter():
+                percent = 100 * self._count // self._total
+                self._say(line(0, f"looked at {self._count:,} of {self._total:,} targets ({percent} %)"))
+            if self._count == self._total:
+                self.close()
+
+    def _unseen(self, target: Target, reason: str) -> None:
+        self._reasons[reason] += 1
+        if self._reasons[reason] <= _SAME_REASON and self._named < _LINES:
+            self._named += 1
+            self._say(line(0, ("could not be seen", "magenta"), f" {visible(target.name)}: {reason}"))
+
+    def _at_a_quarter(self) -> bool:
+        before = (self._count - 1) * _QUARTERS // self._total
+        return self._count * _QUARTERS // self._total > before
+
+    def applying(self, target: Target, step: Step) -> None:
+        """A step begins: only a long one is worth a line of its own."""
+        if step.patience_s:
+            self._say(line(0, f"{visible(target.name)}: {visible(step.summary)} …"))
+
+    def applied(self, target: Target, step: Step, problem: str | None) -> None:
+        """A step came to its end."""
+        end = ("done", "green") if problem is None else (f"failed: {problem}", "bold red")
+        self._say(line(0, f"{visible(target.name)}: {visible(step.summary)} … ", end))
+
+    def close(self) -> None:
+        """Take the bar away and say how many unnamed targets there were; idempotent."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.stop()
+                self._bar = None
+            unnamed = sum(self._reasons.values()) - self._named
+            self._reasons.clear()
+            self._named = 0
+            if unnamed:
+                self._say(line(0, ("could not be seen", "magenta"), f" … and {unnamed:,} more"))
+
+    def _say(self, text: Line) -> None:
+        with self._lock:
+            show([text], self._console)

@@ -1,0 +1,91 @@
+"""The end of what a person reads: the scope first, then the counts, the exit code in words, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from imagegate.model import Severity
+from imagegate.report.lines import Line, Piece, line
+from imagegate.report.safe import visible
+from imagegate.report.words import meaning, plural, tool_version
+from imagegate.result import Counts, ExitCode, Result
+from imagegate.transports import CatalogScope
+
+_LISTED = 50
+
+
+def summary_lines(
+    result: Result, *, quiet_targets: int, next_command: str | None, report_path: Path | None
+) -> Iterator[Line]:
+    """Scope, counts, exit code, where the report is, and what to run next."""
+    policy = result.policy
+    whose = f"imagegate {tool_version()} {result.command}, policy {visible(policy.name)} version {policy.version}"
+    yield line(0, ("scope", "bold"), f" of {whose}, run {result.run_id}")
+    yield from _scope_lines(result)
+    yield line(0, ("result", "bold"))
+    yield line(2, _counts(result.counts))
+    if quiet_targets:
+        yield line(2, f"{plural(quiet_targets, 'target')} without a problem")
+    if result.limit is not None:
+        yield line(2, ("nothing was applied: ", "bold red"), result.limit)
+    if result.fail_on > Severity.LOW:
+        yield line(2, f"fails below {result.fail_on} do not count for the exit code (--fail-on {result.fail_on})")
+    if result.max_unknown:
+        tolerated = f"{plural(result.max_unknown, 'unknown target')} tolerated (--max-unknown {result.max_unknown})"
+        yield line(2, f"{result.unknown_targets} unknown, {tolerated}")
+    code = result.exit_code
+    style = "bold green" if code is ExitCode.COMPLIANT and result.complete else "bold red"
+    yield line(2, (f"exit code {int(code)}", style), f": {meaning(code, complete=result.complete)}")
+    if report_path is not None:
+        yield line(0, ("report", "bold"), f" {report_path}")
+    if next_command is not None:
+        yield line(0, ("next", "bold"), f" {next_command}")
+
+
+def _counts(counts: Counts) -> str:
+    waived = f" ({counts.waived:,} waived, {counts.fixed:,} fixed)" if counts.waived or counts.fixed else ""
+    attested = f" ({counts.attested:,} attested)" if counts.attested else ""
+    return (
+        f"{counts.passed:,} pass, {counts.fail:,} fail{waived}, "
+        f"{counts.unknown:,} unknown{attested}, {counts.not_applicable:,} not applicable"
+    )
+
+
+def _scope_lines(result: Result) -> Iterator[Line]:
+    scope = result.scope
+    yield line(2, f"targets: {scope.selected:,} selected by the policy, {scope.seen:,} seen")
+    for catalog in scope.catalogs:
+        yield line(2, *_catalog(catalog))
+    for auditor in result.auditors:
+        roles = f", roles {', '.join(map(visible, auditor.roles))}" if auditor.roles else ""
+        who = f"{visible(auditor.user or 'unknown user')}, project {visible(auditor.project or 'unknown')}{roles}"
+        yield line(2, f"{visible(auditor.cloud)}: seen as {who}")
+    for lost in islice(scope.unreachable, _LISTED):
+        yield line(2, ("not reached", "magenta"), f" {visible(lost.target)}: {lost.reason}")
+    if len(scope.unreachable) > _LISTED:
+        yield line(2, ("not reached", "magenta"), f" … and {plural(len(scope.unreachable) - _LISTED, 'more target')}")
+    for name in scope.missing:
+        yield line(2, ("missing", "magenta"), f" {visible(name)}: could not be looked for")
+    for name in scope.unselected:
+        yield line(2, ("not selected", "red"), f" {visible(name)}: no rule of the policy selects it")
+    if scope.rules_without_targets:
+        strict = " (strict_rules: an error)" if scope.strict_rules else ""
+        yield line(2, f"rules without targets: {', '.join(map(str, scope.rules_without_targets))}{strict}")
+    if scope.deselected:
+        yield line(2, ("not complete", "yellow"), f": {plural(scope.deselected, 'pair')} deselected")
+    for text in scope.relaxed:
+        yield line(2, ("verification turned off", "bold yellow"), f" {text}")
+    for text in scope.warnings:
+        yield line(2, ("warning", "yellow"), f" {text}")
+    if not (scope.catalogs or scope.selected):
+        yield line(2, "no cloud was contacted and no target was selected")
+
+
+def _catalog(catalog: CatalogScope) -> tuple[Piece, ...]:
+    where = f"{catalog.what} of {visible(catalog.cloud)}/{visible(catalog.region)}: "
+    seen = f"{plural(catalog.count, catalog.what.removesuffix('s'))} on {plural(catalog.pages, 'page')}"
+    if catalog.complete:
+        return (where, f"{seen}, complete")
+    return (where, ("NOT COMPLETE", "bold magenta"), f", {seen}: {catalog.reason or 'no reason given'}")

@@ -1,0 +1,165 @@
+"""What a person reads: what is wrong and what would mend it, by target; then how far the run could see.
+
+Targets without a problem are only counted, unless ``verbose``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console
+
+from imagegate.model import Finding, RemedyState, Target, Verdict
+from imagegate.plan import Plan
+from imagegate.report.lines import BLANK, Line, line, plain, show
+from imagegate.report.safe import visible
+from imagegate.report.steps import plan_lines, target_line
+from imagegate.report.summary import summary_lines
+from imagegate.report.words import REMEDY_WORDS, plural
+from imagegate.result import Result
+
+SHOWN_TARGETS = 200
+"""So many targets with a problem are shown on a terminal before the report is referred to; all with ``verbose``."""
+
+_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+_MARGIN = 4
+
+
+def render_plan(plans: Iterable[Plan], console: Console) -> None:
+    """Print what is about to be done, before it is confirmed."""
+    plans = [plan for plan in plans if plan.steps or plan.refusals]
+    granted = sum(len(plan.granted) for plan in plans)
+    title = f": {plural(granted, 'step')} on {plural(len(plans), 'target')}"
+    show([line(0, ("the plan", "bold"), title), BLANK], console)
+    for plan in plans:
+        show([target_line(plan.target), *plan_lines(plan), BLANK], console)
+
+
+def render_result(
+    result: Result,
+    console: Console,
+    *,
+    verbose: bool = False,
+    next_command: str | None = None,
+    report_path: Path | None = None,
+) -> None:
+    """Print the whole result."""
+    limit = None if verbose else SHOWN_TARGETS
+    lines = result_lines(result, verbose=verbose, limit=limit, next_command=next_command, report_path=report_path)
+    show(lines, console)
+
+
+def render(result: Result, *, next_command: str | None = None) -> Iterator[str]:
+    """The result as plain text, in chunks: ``report.txt``."""
+    return plain(result_lines(result, verbose=False, limit=None, next_command=next_command, report_path=None))
+
+
+def result_lines(
+    result: Result, *, verbose: bool, limit: int | None, next_command: str | None, report_path: Path | None
+) -> Iterator[Line]:
+    """All lines of a result."""
+    groups = _by_target(result.findings)
+    shown = groups if verbose else {key: group for key, group in groups.items() if any(map(_worth_a_look, group))}
+    plans = {plan.target.key: plan for plan in result.plans}
+    for key, group in islice(shown.items(), limit):
+        yield from _target_lines(group, plans.get(key), verbose=verbose)
+        yield BLANK
+    if limit is not None and len(shown) > limit:
+        yield line(0, f"… and {plural(len(shown) - limit, 'more target')} with a problem: see the report")
+        yield BLANK
+    yield from summary_lines(
+        result, quiet_targets=len(groups) - len(shown), next_command=next_command, report_path=report_path
+    )
+
+
+def _by_target(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.target.key, []).append(finding)
+    return groups
+
+
+def _worth_a_look(finding: Finding) -> bool:
+    return finding.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
+
+
+def _target_lines(group: Sequence[Finding], plan: Plan | None, *, verbose: bool) -> Iterator[Line]:
+    target: Target = group[0].target
+    yield target_line(target)
+    for finding in group:
+        if finding.verdict is Verdict.FAIL:
+            yield from _fail_lines(finding)
+    yield from _unknown_lines(group)
+    if plan is not None and (plan.steps or plan.refusals):
+        yield line(2, ("the plan", "bold"))
+        yield from plan_lines(plan, group)
+    yield from _quiet_lines(group, verbose=verbose)
+
+
+def _fail_lines(finding: Finding) -> Iterator[Line]:
+    check = finding.check
+    word, style = _word(finding)
+    severity = str(check.severity)
+    yield line(2, (word, style), " ", (severity, _STYLES[severity]), f" {check.id}: {check.title}")
+    for each in finding.violations:
+        yield line(_MARGIN, (visible(each.subject), "bold"), f": {each.actual}, expected {each.expected}")
+        if each.hint:
+            yield line(_MARGIN + 2, ("hint: ", "dim"), each.hint)
+    yield from _note_lines(finding)
+    if (waiver := finding.waiver) is not None:
+        ticket = f" ({waiver.ticket})" if waiver.ticket else ""
+        yield line(_MARGIN, f"waived until {waiver.until} by {waiver.approved_by}{ticket}: {waiver.reason}")
+    state = finding.remedy.state
+    if state in {RemedyState.FAILED, RemedyState.NOT_VERIFIED, RemedyState.REFUSED}:
+        reason = f": {finding.remedy.reason}" if finding.remedy.reason else ""
+        yield line(_MARGIN, (REMEDY_WORDS[state], "red"), reason)
+
+
+def _word(finding: Finding) -> tuple[str, str]:
+    if finding.fixed:
+        return "FIXED", "green"
+    return ("WAIVED", "yellow") if finding.waived else ("FAIL", "bold red")
+
+
+def _unknown_lines(group: Sequence[Finding]) -> Iterator[Line]:
+    """Checks that are unknown for one reason are one entry: a dead host is one line, not N."""
+    by_reason: dict[tuple[str, int], list[Finding]] = {}
+    for finding in group:
+        if finding.verdict is Verdict.UNKNOWN:
+            by_reason.setdefault((finding.reason or "no reason given", id(finding.attestation)), []).append(finding)
+    for (reason, _), findings in by_reason.items():
+        word = findings[0].attestation
+        label = ("UNKNOWN", "bold magenta") if word is None else ("ATTESTED", "yellow")
+        yield line(2, label, f" {', '.join(finding.check.id for finding in findings)}")
+        yield line(_MARGIN, reason)
+        for finding in findings:
+            yield from _note_lines(finding)
+        if word is not None:
+            yield line(_MARGIN, f"attested by {word.by} on {word.on} until {word.until}: {word.statement}")
+
+
+def _quiet_lines(group: Sequence[Finding], *, verbose: bool) -> Iterator[Line]:
+    passed = [finding for finding in group if finding.verdict is Verdict.PASS]
+    idle = [finding for finding in group if finding.verdict is Verdict.NOT_APPLICABLE]
+    if not verbose:
+        for finding in passed:
+            if finding.note:
+                yield line(2, ("pass", "green"), f" {finding.check.id}")
+                yield from _note_lines(finding)
+        counts = [f"{plural(len(passed), 'check')} passed"] if passed else []
+        counts += [f"{len(idle):,} not applicable"] if idle else []
+        if counts:
+            yield line(2, (", ".join(counts), "dim"))
+        return
+    for finding in passed:
+        yield line(2, ("pass", "green"), f" {finding.check.id}: {finding.check.title}")
+        yield from _note_lines(finding)
+    for finding in idle:
+        yield line(2, ("not applicable", "dim"), f" {finding.check.id}: {finding.reason or 'no reason given'}")
+
+
+def _note_lines(finding: Finding) -> Iterator[Line]:
+    if finding.note:
+        yield line(_MARGIN, ("note: ", "dim"), finding.note)

@@ -1,0 +1,66 @@
+"""Write the reports of a run: the only module of ``report`` that touches the disk."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from imagegate.report import document, junit, terminal
+from imagegate.result import Result
+
+LATEST = "latest"
+
+_MODE = 0o644
+
+
+def write_reports(
+    result: Result, folder: Path, *, next_command: str | None = None, say: Callable[[str], None] | None = None
+) -> Path:
+    """Write ``report.json``, ``junit.xml`` and ``report.txt`` into ``folder``/<run id> and point ``latest`` at it.
+
+    Each file appears whole or not at all. Where the link cannot be made, ``say`` is told; the reports are there all
+    the same. Returns the folder of the run. Raises ``OSError`` if a report cannot be written.
+    """
+    run = folder / result.run_id
+    run.mkdir(parents=True, exist_ok=True)
+    _write(run / "report.json", document.render(result))
+    _write(run / "junit.xml", junit.render(result))
+    _write(run / "report.txt", terminal.render(result, next_command=next_command))
+    problem = _point(folder / LATEST, result.run_id)
+    if problem is not None and say is not None:
+        say(f"{folder / LATEST} was not repointed: {problem}")
+    return run
+
+
+def _write(path: Path, chunks: Iterable[str]) -> None:
+    temporary = _beside(path)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n", buffering=1 << 16) as file:
+            file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _point(link: Path, to: str) -> str | None:
+    """Why the link could not be made, None if it was."""
+    if link.exists() and not link.is_symlink():
+        return "it is no link; move it away"
+    temporary = _beside(link)
+    try:
+        temporary.symlink_to(to, target_is_directory=True)
+        temporary.replace(link)
+    except (OSError, NotImplementedError) as error:
+        return f"links are not possible here: {error}"
+    finally:
+        temporary.unlink(missing_ok=True)
+    return None
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
