@@ -1,0 +1,1 @@
+"""The commands of ``imagegate``, one module each: ``main(argv)`` returns the exit code."""
