@@ -1,0 +1,26 @@
+"""A real OpenStack on loopback, without containers or root; with root, real Debian guests as well."""
+
+from imagegate.sandbox.cloud import down, save_template, start_service, status, stop_service, up
+from imagegate.sandbox.errors import SandboxError, SandboxUsageError
+from imagegate.sandbox.layout import ALL_SERVICES, IMAGE_SERVICES
+from imagegate.sandbox.model import Guest, GuestSpec, GuestStatus, Sandbox, ServiceStatus, Status, render_status
+
+__all__ = [
+    "ALL_SERVICES",
+    "IMAGE_SERVICES",
+    "Guest",
+    "GuestSpec",
+    "GuestStatus",
+    "Sandbox",
+    "SandboxError",
+    "SandboxUsageError",
+    "ServiceStatus",
+    "Status",
+    "down",
+    "render_status",
+    "save_template",
+    "start_service",
+    "status",
+    "stop_service",
+    "up",
+]

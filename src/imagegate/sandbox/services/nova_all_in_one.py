@@ -1,0 +1,132 @@
+# mypy: ignore-errors
+"""Nova in one process on an inherited socket: nova_all_in_one.py FD.
+
+The real API, conductor, scheduler and compute manager, joined by oslo.messaging's in-memory transport in
+place of RabbitMQ, with Nova's own fake virt driver. Three things are added to that driver:
+- a snapshot uploads a little data, so that the image becomes active (plain FakeDriver never uploads);
+- servers known to the database are there again after a restart;
+- power: a server named like a guest of the sandbox powers that guest off and on. The sandbox names the
+  program that does it in IMAGEGATE_GUEST_CONTROL (a JSON list, to which the name and the verb are added).
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import traceback
+
+os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "1"
+descriptor = int(sys.argv[1])
+sys.argv = ["nova-all-in-one"]
+
+from nova import monkey_patch
+
+monkey_patch.patch(backend="threading")
+
+import nova.conf
+import os_brick
+import os_vif
+import sqlite_immediate  # noqa: F401
+from nova import context, exception, objects, service
+from nova.api.openstack import wsgi_app
+from nova.compute import power_state, vm_states
+from nova.compute import rpcapi as compute_rpcapi
+from nova.conductor import rpcapi as conductor_rpcapi
+from nova.image import glance
+from nova.objects import host_mapping
+from nova.scheduler import rpcapi as scheduler_rpcapi
+from nova.virt import fake
+from serve import listen_forever
+
+GUEST_CONTROL = json.loads(os.environ.get("IMAGEGATE_GUEST_CONTROL", "[]"))
+GUEST_TIME = 90
+BINARIES = {
+    "nova-conductor": conductor_rpcapi.RPC_TOPIC,
+    "nova-scheduler": scheduler_rpcapi.RPC_TOPIC,
+    "nova-compute": compute_rpcapi.RPC_TOPIC,
+}
+
+
+def _power(instance, verb):
+    """Power the guest of this server's name; a server without a guest is only a record."""
+    if not GUEST_CONTROL:
+        return
+    done = subprocess.run(
+        [*GUEST_CONTROL, instance.display_name, verb],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=GUEST_TIME,
+        check=False,
+    )
+    if done.returncode:
+        raise exception.InternalError(f"guest {instance.display_name}: {done.stderr.strip()}")
+
+
+class SandboxDriver(fake.FakeDriverWithoutFakeNodes):
+    """Nova's fake driver, joined to the sandbox's guests."""
+
+    def snapshot(self, context, instance, image_id, update_task_state):
+        super().snapshot(context, instance, image_id, update_task_state)
+        images = glance.API()
+        wanted = {
+            "name": images.get(context, image_id)["name"],
+            "disk_format": "raw",
+            "container_format": "bare",
+            "visibility": "private",
+            "properties": {},
+        }
+        images.update(context, image_id, wanted, data=io.BytesIO(b"\0" * 1024), purge_props=False)
+
+    def power_off(self, instance, timeout=0, retry_interval=0):
+        _power(instance, "off")
+        super().power_off(instance, timeout, retry_interval)
+
+    def power_on(self, context, instance, *args, **kwargs):
+        _power(instance, "on")
+        super().power_on(context, instance, *args, **kwargs)
+
+    def reboot(self, context, instance, *args, **kwargs):
+        _power(instance, "off")
+        super().reboot(context, instance, *args, **kwargs)  # ends in power_on
+
+    def destroy(self, context, instance, *args, **kwargs):
+        _power(instance, "off")
+        super().destroy(context, instance, *args, **kwargs)
+
+    def remember(self, ctxt, host):
+        """Take up again the servers that the database has on this host."""
+        for instance in objects.InstanceList.get_by_host(ctxt, host):
+            off = instance.vm_state == vm_states.STOPPED
+            state = power_state.SHUTDOWN if off else power_state.RUNNING
+            self.instances[instance.uuid] = fake.FakeInstance(instance.name, state, instance.uuid)
+
+
+fake.SandboxDriver = SandboxDriver  # where `compute_driver = fake.SandboxDriver` looks for it
+
+
+def main():
+    """Start the services, then answer requests until SIGTERM."""
+    conf = nova.conf.CONF
+    objects.register_all()
+    application = wsgi_app.init_application("osapi_compute", "nova-api-os-compute")
+    os_brick.setup(conf)
+    os_vif.initialize()
+    services = []
+    for binary, topic in BINARIES.items():
+        started = service.Service.create(binary=binary, topic=topic)
+        if binary == "nova-compute":
+            started.manager.driver.remember(context.get_admin_context(), conf.host)
+        started.start()
+        services.append(started)
+    host_mapping.discover_hosts(context.get_admin_context())
+    print("ready", flush=True)
+    listen_forever(application, descriptor, threads=8)
+
+
+try:
+    main()
+finally:  # main() only ends by failing, and threads of half-started services would keep the process alive
+    traceback.print_exc()
+    os._exit(1)
