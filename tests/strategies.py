@@ -1,0 +1,201 @@
+"""Hypothesis strategies for every type of fact, for facts of a check, and for what a policy grants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from imagegate import probes
+from imagegate.errors import Owner
+from imagegate.model import Check, Facts, Kind, Level, Observation, Probe, Seen, Target, Unseen
+from imagegate.plan import Grant
+from imagegate.probes import FileKind
+
+PROJECTS = ("p-owner", "p-prod", "p-stage", "p-old", "p-gone", "12345678901234567890123456789012")
+PATHS = ("/etc/machine-id", "/var/lib/dbus/machine-id", "/tmp", "/", "relative", "")
+TODAY = date(2026, 11, 22)
+
+#: Text as guests and APIs send it: empty, long, of any script, with control characters.
+foreign = st.one_of(
+    st.sampled_from(("", " ", "0", "-", "\x00", "\n", "ACTIVE", "shared", "a" * 300)), st.text(max_size=20)
+)
+maybe = foreign | st.none()
+numbers = st.integers(min_value=-(2**70), max_value=2**70)
+days = st.dates(min_value=TODAY - timedelta(days=40), max_value=TODAY + timedelta(days=40))
+moments = st.integers(0, 4 * 86_400).map(lambda second: datetime(2026, 11, 20, tzinfo=UTC) + timedelta(seconds=second))
+pairs_of_text = st.lists(st.tuples(foreign, foreign), max_size=3).map(tuple)
+
+files = st.builds(
+    probes.FileFact,
+    kind=st.sampled_from(FileKind),
+    size=st.none() | numbers,
+    mode=st.none() | st.sampled_from(("0444", "0644", "4755")),
+    uid=st.none() | numbers,
+    gid=st.none() | numbers,
+    link_to=st.none() | st.sampled_from(PATHS) | foreign,
+    resolved=st.none() | st.sampled_from(PATHS) | foreign,
+    mount_point=st.booleans(),
+    content=st.none()
+    | st.sampled_from(
+        ("empty", "uninitialized", "missing", "id", "id-irregular", "zeros", "whitespace", "binary", "dash-n")
+    )
+    | foreign,
+    digest=maybe,
+)
+kernel_options = st.builds(probes.KernelOptionFact, state=st.sampled_from(("absent", "present", "not-booted")))
+servers = st.builds(
+    probes.ServerFact,
+    id=foreign,
+    name=foreign,
+    status=st.sampled_from(("ACTIVE", "SHUTOFF", "ERROR", "PAUSED", "SHELVED_OFFLOADED", "active")) | foreign,
+    power_state=st.none() | st.sampled_from((0, 1, 3, 4, 6, 7)) | numbers,
+    task_state=st.none() | st.sampled_from(("powering-off", "image_snapshot")) | st.text(min_size=1, max_size=9),
+    vm_state=maybe,
+    flavor_id=maybe,
+    flavor_name=maybe,
+    image_id=maybe,
+    created=maybe,
+    updated=maybe,
+    launched_at=maybe,
+    locked=st.none() | st.booleans(),
+    metadata=pairs_of_text,
+)
+flavors = st.builds(probes.FlavorFact, id=maybe, name=foreign, type=st.sampled_from(("u2", "m2", "c2")) | maybe)
+images = st.builds(
+    probes.ImageFact,
+    id=foreign,
+    name=foreign,
+    owner=st.sampled_from(PROJECTS) | foreign,
+    mine=st.booleans(),
+    status=st.sampled_from(("active", "queued", "deleted", "pending_delete", "deactivated")) | foreign,
+    visibility=st.sampled_from(("private", "shared", "public", "community")) | foreign,
+    protected=st.booleans(),
+    size=st.none() | numbers,
+    min_disk=st.none() | numbers,
+    min_ram=st.none() | numbers,
+    checksum=maybe,
+    created_at=maybe,
+    updated_at=maybe,
+    tags=st.lists(foreign, max_size=3).map(tuple),
+    properties=pairs_of_text,
+)
+members = st.builds(
+    probes.MembersFact,
+    members=st.lists(
+        st.builds(
+            probes.Member,
+            project=st.sampled_from(PROJECTS) | foreign,
+            status=st.sampled_from(("accepted", "pending", "rejected")) | foreign,
+        ),
+        max_size=5,
+    ).map(tuple),
+)
+member_projects = st.builds(
+    probes.MemberProjectsFact, missing=st.lists(st.sampled_from(PROJECTS) | foreign, max_size=3).map(tuple)
+)
+waivers = st.builds(
+    probes.WaiversFact,
+    waivers=st.lists(
+        st.builds(
+            probes.WaiverUse,
+            what=st.sampled_from(("waiver", "attestation")),
+            check=foreign,
+            until=days,
+            used=st.integers(0, 3),
+            line=st.integers(1, 9),
+        ),
+        max_size=4,
+    ).map(tuple),
+    complete=st.booleans(),
+)
+
+#: A strategy for what each type of probe sees; tests prove that no type is left out.
+FACTS: Mapping[type[Probe[Any]], st.SearchStrategy[Any]] = {
+    probes.File: files,
+    probes.FlavorProbe: flavors,
+    probes.ImageProbe: images,
+    probes.KernelOption: kernel_options,
+    probes.MemberProjectsProbe: member_projects,
+    probes.MembersProbe: members,
+    probes.ServerProbe: servers,
+    probes.WaiversProbe: waivers,
+}
+
+all_probes: st.SearchStrategy[Probe[Any]] = st.one_of(
+    st.builds(
+        probes.File,
+        path=foreign,
+        read=st.integers(0, 2**20),
+        classify=st.sampled_from((None, "machine-id")),
+    ),
+    st.builds(probes.KernelOption, name=foreign),
+    st.sampled_from(
+        (probes.FLAVOR, probes.IMAGE, probes.MEMBER_PROJECTS, probes.MEMBERS, probes.SERVER, probes.WAIVERS)
+    ),
+)
+owners = st.sampled_from(Owner)
+unseen = st.builds(Unseen, reason=foreign, at=moments, owner=owners)
+
+
+def seen(probe: Probe[Any]) -> st.SearchStrategy[Seen[Any]]:
+    """Successful looks of a probe."""
+    return st.builds(Seen, value=FACTS[type(probe)], at=moments, origin=maybe)
+
+
+@st.composite
+def facts_of(draw: st.DrawFn, probes_: Iterable[Probe[Any]], may_miss: Iterable[Probe[Any]] = ()) -> Facts:
+    """Facts of all ``probes_`` and some of ``may_miss``; the rest of these is unseen or was not looked at."""
+    observations: dict[Probe[Any], Observation] = {probe: draw(seen(probe)) for probe in probes_}
+    for probe in may_miss:
+        look = draw(st.one_of(seen(probe), unseen, st.none()))
+        if look is not None:
+            observations[probe] = look
+    image = observations.get(probes.IMAGE)
+    if isinstance(image, Seen) and image.value.visibility != "shared" and probes.MEMBERS in observations:
+        known = observations[probes.MEMBERS]  # the image API has no members for an image that is not shared
+        if isinstance(known, Seen):
+            observations[probes.MEMBERS] = replace(known, value=probes.MembersFact(members=()))
+    return Facts(observations, draw(moments))
+
+
+@st.composite
+def any_facts(draw: st.DrawFn) -> Facts:
+    """Facts of any probes."""
+    return draw(facts_of((), draw(st.lists(all_probes, max_size=5, unique=True))))
+
+
+@st.composite
+def grants(draw: st.DrawFn, check: Check, target: Target) -> Grant:
+    """What a command line and a policy may grant; names that fit are as likely as names that do not."""
+    return Grant(
+        level=draw(st.none() | st.sampled_from((Level.SAFE, Level.DISRUPTIVE, Level.DESTRUCTIVE))),
+        ceiling=draw(st.sampled_from((Level.SAFE, Level.DISRUPTIVE, Level.DESTRUCTIVE))),
+        never=frozenset(draw(st.sets(st.sampled_from((check.id, "another-check-here"))))),
+        named_checks=frozenset(draw(st.sets(st.sampled_from((check.id, "another-check-here"))))),
+        named_targets=frozenset(draw(st.sets(st.sampled_from((target.id, target.name, "another"))))),
+    )
+
+
+targets = st.builds(
+    Target,
+    kind=st.sampled_from(Kind),
+    id=foreign,
+    name=foreign,
+    cloud=maybe,
+    region=maybe,
+    owner=maybe,
+    guest=maybe,
+    attributes=st.dictionaries(foreign, st.frozensets(foreign, max_size=3), max_size=3),
+    unseen=st.frozensets(foreign, max_size=3),
+)
+
+#: For tests whose examples take their time: no law depends on how fast this machine is.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+#: For laws that are cheap to try and easy to miss.
+thorough = settings(patient, max_examples=400)

@@ -1,0 +1,79 @@
+"""Progress on a terminal and in a log."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+from rich.console import Console
+from tests.golden import cases
+
+from imagegate import Level, Phase, steps
+from imagegate.report.progress import TerminalProgress
+
+STEP = steps.StopServer(
+    subject="power", summary="stop the instance", level=Level.DISRUPTIVE, phase=Phase.POWER, why="x", patience_s=60
+)
+QUICK = steps.SetProtected(
+    protected=True, subject="protected", summary="protect \x1b[2J", level=Level.SAFE, phase=Phase.PROTECTION, why="x"
+)
+
+
+def run(total: int, reasons: dict[int, str], *, tty: bool = False) -> str:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=tty, width=100, _environ={})
+    with TerminalProgress(console) as progress:
+        progress.looking(total)
+        with ThreadPoolExecutor(4) as pool:
+            for number in range(total):
+                pool.submit(progress.looked, cases.instance(f"web-{number}", number), reasons.get(number)).result()
+    return file.getvalue()
+
+
+def test_quarters_in_a_log() -> None:
+    lines = run(1000, {}).splitlines()
+    assert [line.partition("(")[2] for line in lines] == ["25 %)", "50 %)", "75 %)", "100 %)"]
+    assert lines[0] == "looked at 250 of 1,000 targets (25 %)"
+    assert run(20, {}) == ""
+    assert len(run(21, {}).splitlines()) == 4
+    assert run(0, {}) == ""
+
+
+def test_what_cannot_be_seen_is_named_but_not_without_end() -> None:
+    assert run(2, {1: "refused \x1b[2J"}) == "could not be seen web-1: refused \\x1b[2J\n"
+    lines = run(20, dict.fromkeys(range(15), "403")).splitlines()
+    assert len(lines) == 11
+    assert lines[-1] == "could not be seen … and 5 more"
+    assert len(run(500, {number: f"reason {number}" for number in range(500)}).splitlines()) == 100 + 1 + 4
+
+
+def test_a_bar_on_a_terminal() -> None:
+    shown = run(3, {1: "off"}, tty=True)
+    assert "looking at targets" in shown
+    assert "3/3" in shown
+    assert "web-1: off" in shown
+    assert shown.rstrip().endswith("\x1b[2K")
+
+
+def test_an_interrupt_leaves_no_bar() -> None:
+    file = io.StringIO()
+    progress = TerminalProgress(Console(file=file, force_terminal=True, width=100, _environ={}))
+    progress.looking(3)
+    progress.close()
+    progress.close()
+    assert file.getvalue().endswith("\x1b[2K")
+
+
+def test_steps() -> None:
+    file = io.StringIO()
+    progress = TerminalProgress(Console(file=file, width=100, _environ={}))
+    web = cases.instance("web-01", 1)
+    progress.applying(web, STEP)
+    progress.applied(web, STEP, None)
+    progress.applying(web, QUICK)
+    progress.applied(web, QUICK, "HTTP 503 \x1b[2J")
+    assert file.getvalue() == (
+        "web-01: stop the instance …\n"
+        "web-01: stop the instance … done\n"
+        "web-01: protect \\x1b[2J … failed: HTTP 503 \\x1b[2J\n"
+    )
