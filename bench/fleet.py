@@ -17,7 +17,6 @@ from common import PEERS, Setting, cache, digest, environment, fresh, imagegate,
 from figures import Part
 from measure import BenchError, LeftOut, Sample, run, take_turns
 
-from imagegate.sandbox import rootfs
 from imagegate.sandbox.fleet import Fleet, fleet
 
 FULL, QUICK = 100, 20
@@ -39,9 +38,6 @@ def measure(setting: Setting) -> Part:
         playbook = _ansible(setting)
     except BenchError as error:
         part.notes.append(f"without Ansible: {error}")
-    # Ansible's modules need all of Python's library; the sandbox's own guests have the minimal one. So the hosts here,
-    # the same for everybody, come from a root filesystem of their own (built once).
-    rootfs._INCLUDED = (*rootfs._INCLUDED, "python3")  # type: ignore[assignment]  # noqa: SLF001
     setting.say(f"booting {count} hosts")
     with fleet(count, setting.work / "fleet", machine_ids=STATES, progress=setting.say) as hosts:
         _compare(part, hosts, playbook, setting)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import shlex
@@ -134,6 +135,8 @@ def _pytest(command: str, given: _Words) -> int:
         f"--rootdir={root.parent}",
         "--noconftest",
         "-pimagegate",
+        "-pno:unraisableexception",  # collects garbage five times at the end
+        "-pno:threadexception",
         *([] if "--nf" in given.rest or "--new-first" in given.rest else ["-pno:nfplugin"]),
         f"--override-ini=cache_dir={Path(reports).absolute() / '.cache'}",
         f"--ig-face={_again(command, given)}",
@@ -143,6 +146,8 @@ def _pytest(command: str, given: _Words) -> int:
         *(_node(node, root) for node in given.nodes or ["checks"]),
     ]
     os.environ.pop("PYTEST_ADDOPTS", None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # what the user's environment has for tests of their own
+    gc.set_threshold(50_000, 20, 20)  # a short-lived process that makes few cycles
     with _patient_stdout():
         return int(pytest.main(args))
 

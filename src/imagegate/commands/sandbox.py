@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imagegate import sandbox
+from imagegate.sandbox import rootfs
 
 
 def main(argv: Sequence[str]) -> int:
@@ -18,8 +19,12 @@ def main(argv: Sequence[str]) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down")
     up = commands.add_parser("up", help="start it, and wait until all of it answers")
-    up.add_argument("--images-only", action="store_true", help="identity and images; no instances")
-    up.add_argument("--guest", action="append", default=[], metavar="NAME", help="boot a guest (root on Linux only)")
+    up.add_argument("--images-only", action="store_true", help="identity and images; no compute, no instances")
+    up.add_argument(
+        "--guest", action="append", default=[], metavar="NAME",
+        help="boot a real instance of this name (root and systemd-nspawn only); web-01 and web-02 where none is named",
+    )  # fmt: skip
+    up.add_argument("--no-guests", action="store_true", help="compute records only, no real instances")
     status = commands.add_parser("status", help="what runs")
     down = commands.add_parser("down", help="stop it and remove all of it")
     for each in (up, status, down):
@@ -32,11 +37,26 @@ def main(argv: Sequence[str]) -> int:
         print("the sandbox is gone" if sandbox.down(given.root) else "there was no sandbox")
         return 0
     if given.command == "up":
-        guests = [sandbox.GuestSpec(name=name) for name in given.guest]
         services = sandbox.IMAGE_SERVICES if given.images_only else sandbox.ALL_SERVICES
-        sandbox.up(given.root, services=services, guests=guests, progress=_say)
+        sandbox.up(given.root, services=services, guests=_guests(given), progress=_say)
     print(sandbox.render_status(sandbox.status(given.root)))
     return 0
+
+
+def _guests(given: argparse.Namespace) -> list[sandbox.GuestSpec]:
+    """Those that were named; else two typical ones where this machine can boot them."""
+    if given.images_only or given.no_guests:
+        return []
+    if given.guest:
+        return [sandbox.GuestSpec(name=name, dbus="file") for name in given.guest]
+    reason = rootfs.available()
+    if reason is not None:
+        _say(f"no real instances here: {reason}")
+        return []
+    return [
+        sandbox.GuestSpec(name="web-01", dbus="file"),
+        sandbox.GuestSpec(name="web-02", dbus="file", user="ubuntu", flavor="u2.c1m2"),
+    ]
 
 
 def _say(text: str) -> None:

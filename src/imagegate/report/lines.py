@@ -37,6 +37,9 @@ def line(indent: int, *pieces: Piece) -> Line:
 
 def show(lines: Iterable[Line], console: Console) -> None:
     """Print to a console: wrapped on a terminal, whole lines elsewhere, with colours as the console decides."""
+    if not console.is_terminal:  # rich would cost a fifth of a catalog's whole CPU time
+        console.file.writelines(_encodable(text, console) for text in plain(lines))
+        return
     for each in lines:
         for row in _rows(each, console):
             console.print(row, soft_wrap=True, markup=False, highlight=False, emoji=False)

@@ -18,7 +18,7 @@ _INCLUDED = (
     "iproute2",
     "openssh-server",
     "procps",
-    "python3-minimal",
+    "python3",
     "sudo",
     "systemd",
     "systemd-sysv",

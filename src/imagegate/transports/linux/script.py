@@ -32,16 +32,19 @@ if [ -z "$(command -v od)" ]; then line tools; exit 0; fi
 """
 
 _FILE = r"""
+mounts=
+if [ -r /proc/self/mountinfo ]; then mounts=$(cat /proc/self/mountinfo); fi
 status() { mark "$1" stat; stat -c '%f %s %u %g %i %Y' "$2" 2>&1 || { mark "$1" nostat; return 1; }; }
 file() {
 status "$1" "$2" || return 0
-if [ -r /proc/self/mountinfo ]; then
+case $mounts in
+'') mark "$1" nomounts;;
+*/"$3 "*)
 mark "$1" parent; cd -P "${2%/*}/" && pwd -P
 while read -r a b c d m e; do
 case $m in */"$3") mark "$1" mount; printf %s "$m";; esac
-done </proc/self/mountinfo
-else mark "$1" nomounts
-fi
+done </proc/self/mountinfo;;
+esac
 if [ -L "$2" ]; then
 mark "$1" link; readlink "$2"
 mark "$1" resolved; readlink -f "$2" || dangling "$2"
