@@ -17,6 +17,7 @@ from common import PEERS, Setting, cache, digest, environment, fresh, imagegate,
 from figures import Part
 from measure import BenchError, LeftOut, Sample, run, take_turns
 
+from imagegate.sandbox import rootfs
 from imagegate.sandbox.fleet import Fleet, fleet
 
 FULL, QUICK = 100, 20
