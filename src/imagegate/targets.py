@@ -94,7 +94,9 @@ def named(targets: Sequence[Target], names: Iterable[str], *, complete: bool) ->
         if found:
             chosen[found[0].key] = found[0]
         elif complete:
-            known = ", ".join(sorted({target.name for target in instances})[:10]) or "none"
+            known = ", ".join(sorted({target.name for target in instances})[:10])
+            if not known:
+                raise UsageError(f"no instance is called {name}: none can be seen; use --cloud or --inventory")
             raise UsageError(f"no instance is called {name}; those that can be seen: {known}")
         else:
             missing.append(name)
