@@ -7,17 +7,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from rich.console import Console
 
 from imagegate.options import Options
 from imagegate.plan import Plan
 from imagegate.progress import Progress, Silent
 from imagegate.pytest_items import CheckReport
 from imagegate.report.advice import advise
-from imagegate.report.lines import show
+from imagegate.report.lines import output, show
 from imagegate.report.progress import TerminalProgress
 from imagegate.report.safe import visible
 from imagegate.report.summary import summary_lines
@@ -26,6 +25,9 @@ from imagegate.report.words import plural, tool_version
 from imagegate.report.write import write_reports
 from imagegate.result import Result
 from imagegate.run import Consent, Run
+
+if TYPE_CHECKING:
+    from imagegate.report.lines import Out
 
 _CATEGORIES: dict[str, tuple[str, str, str]] = {
     "passed": ("passed", ".", "PASSED"),
@@ -47,7 +49,7 @@ class Screen:
         self.quiet = self._cli and self._verbosity < 2
         if self._cli:
             config.option.verbose = self._verbosity - 1 if not self.quiet else -1 if config.option.collectonly else -2
-        self._progress = TerminalProgress(Console(stderr=True, no_color=config.option.color == "no"))
+        self._progress = TerminalProgress(output(sys.stderr, colour=config.option.color != "no"))
         self.progress: Progress = Silent() if self._verbosity < 0 else self._progress
 
     def discovered(self, run: Run) -> None:
@@ -133,11 +135,10 @@ class Screen:
         """Tell of something that is wrong with the run, not with a target."""
         sys.stderr.write(f"ERROR: {problem}\n")
 
-    def _console(self) -> Console:
+    def _console(self) -> Out:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         colour = reporter is not None and reporter.hasmarkup
-        forced = True if colour and self._config.option.color == "yes" else None
-        return Console(file=sys.stdout, force_terminal=forced, no_color=not colour)
+        return output(sys.stdout, colour=colour, forced=colour and self._config.option.color == "yes")
 
     def _next(self, result: Result) -> str | None:
         if self._config.option.ig_facts is not None:  # recorded facts cannot be mended, nor looked at again

@@ -5,18 +5,49 @@ Both ways make every piece of text visible, so that no caller can forget it; mar
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 from imagegate.report.safe import TEXT_LIMIT, visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    Out: TypeAlias = "Console | PlainOut"
 
 Piece = str | tuple[str, str]
 """Text, or text and a rich style."""
 
 _NARROWEST = 24
+
+
+@dataclass(frozen=True, slots=True)
+class PlainOut:
+    """Where lines go that nobody reads on a terminal: a file, a pipe, a CI log. Needs no rich, which weighs 6 MB."""
+
+    file: TextIO
+
+    @property
+    def is_terminal(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def encoding(self) -> str:
+        """The stream's own."""
+        return self.file.encoding or "utf-8"
+
+
+def output(stream: TextIO, *, colour: bool, forced: bool = False) -> Out:
+    """The way out to ``stream``: rich on a terminal (``FORCE_COLOR`` makes one of anything), else plain."""
+    if not (forced or stream.isatty() or os.environ.get("FORCE_COLOR")):
+        return PlainOut(stream)
+    from rich.console import Console  # noqa: PLC0415 - only for terminals
+
+    return Console(file=stream, force_terminal=True if forced else None, no_color=not colour)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +66,9 @@ def line(indent: int, *pieces: Piece) -> Line:
     return Line(indent, tuple((piece, "") if isinstance(piece, str) else piece for piece in pieces))
 
 
-def show(lines: Iterable[Line], console: Console) -> None:
+def show(lines: Iterable[Line], console: Out) -> None:
     """Print to a console: wrapped on a terminal, whole lines elsewhere, with colours as the console decides."""
-    if not console.is_terminal:  # rich would cost a fifth of a catalog's whole CPU time
+    if isinstance(console, PlainOut) or not console.is_terminal:
         console.file.writelines(_encodable(text, console) for text in plain(lines))
         return
     for each in lines:
@@ -46,16 +77,18 @@ def show(lines: Iterable[Line], console: Console) -> None:
 
 
 def _rows(each: Line, console: Console) -> Iterable[Text]:
+    from rich.text import Text  # noqa: PLC0415 - only for terminals
+
     margin = Text(" " * each.indent)
     text = Text.assemble(*((_encodable(visible(piece, TEXT_LIMIT), console), style) for piece, style in each.pieces))
-    if not console.is_terminal or each.indent + text.cell_len < console.width:
+    if each.indent + text.cell_len < console.width:
         return [margin + text]
     width = max(_NARROWEST, console.width - each.indent - 3)
     first, *rest = text.wrap(console, width, overflow="fold") or [Text()]
     return [margin + first, *(margin + Text("  ") + row for row in rest)]
 
 
-def _encodable(text: str, console: Console) -> str:
+def _encodable(text: str, console: Out) -> str:
     if text.isascii():
         return text
     return text.encode(console.encoding, "backslashreplace").decode(console.encoding)

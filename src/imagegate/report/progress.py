@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from types import TracebackType
-from typing import Self
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from typing import TYPE_CHECKING, Self
 
 from imagegate.model import Step, Target
-from imagegate.report.lines import Line, line, show
+from imagegate.report.lines import Line, PlainOut, line, show
 from imagegate.report.safe import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from imagegate.report.lines import Out
 
 _FEW = 20
 _QUARTERS = 4
@@ -26,11 +29,11 @@ class TerminalProgress:
     Targets that could not be seen are a line each; of many with one reason only the first are named.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Out) -> None:
         self._console = console
         self._lock = threading.RLock()
         self._bar: Progress | None = None
-        self._task = TaskID(0)
+        self._task: TaskID | None = None
         self._total = 0
         self._count = 0
         self._reasons: Counter[str] = Counter()
@@ -50,9 +53,8 @@ class TerminalProgress:
             self.close()
             self._total, self._count, self._named = total, 0, 0
             self._reasons.clear()
-            if total and self._console.is_terminal:
-                columns = (TextColumn("looking at targets"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-                self._bar = Progress(*columns, console=self._console, transient=True, refresh_per_second=5)
+            if total and not isinstance(self._console, PlainOut) and self._console.is_terminal:
+                self._bar = _bar(self._console)
                 self._task = self._bar.add_task("", total=total)
                 self._bar.start()
 
@@ -62,7 +64,7 @@ class TerminalProgress:
             self._count += 1
             if reason is not None:
                 self._unseen(target, reason)
-            if self._bar is not None:
+            if self._bar is not None and self._task is not None:
                 self._bar.update(self._task, completed=self._count)
             elif self._total > _FEW and self._at_a_quarter():
                 percent = 100 * self._count // self._total
@@ -105,3 +107,16 @@ class TerminalProgress:
     def _say(self, text: Line) -> None:
         with self._lock:
             show([text], self._console)
+
+
+def _bar(console: Console) -> Progress:
+    from rich.progress import (  # noqa: PLC0415 - only for terminals
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    columns = (TextColumn("looking at targets"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True, refresh_per_second=5)

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from imagegate.model import Finding, RemedyState, Target, Verdict
 from imagegate.plan import Plan
@@ -20,6 +19,9 @@ from imagegate.report.summary import summary_lines
 from imagegate.report.words import REMEDY_WORDS, plural
 from imagegate.result import Result
 
+if TYPE_CHECKING:
+    from imagegate.report.lines import Out
+
 SHOWN_TARGETS = 200
 """So many targets with a problem are shown on a terminal before the report is referred to; all with ``verbose``."""
 
@@ -27,7 +29,7 @@ _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cy
 _MARGIN = 4
 
 
-def render_plan(plans: Iterable[Plan], console: Console) -> None:
+def render_plan(plans: Iterable[Plan], console: Out) -> None:
     """Print what is about to be done, before it is confirmed."""
     plans = [plan for plan in plans if plan.steps or plan.refusals]
     granted = sum(len(plan.granted) for plan in plans)
@@ -39,7 +41,7 @@ def render_plan(plans: Iterable[Plan], console: Console) -> None:
 
 def render_result(
     result: Result,
-    console: Console,
+    console: Out,
     *,
     verbose: bool = False,
     next_command: str | None = None,
