@@ -59,15 +59,10 @@ def state(server: probes.ServerFact) -> str:
     return f"{server.status}, {power}{f' ({meaning})' if meaning else ''}, {task}"
 
 
-def is_off(server: probes.ServerFact) -> bool:
-    """Whether the server is off and at rest."""
-    return server.status == "SHUTOFF" and server.power_state == 4 and server.task_state is None
-
-
 def evaluate(seen: Facts, want: Wanted) -> Iterator[Violation | Note]:
     """Judge the server's state; the flavor matters only while it runs."""
     server = seen[SERVER]
-    if is_off(server):
+    if server.is_off:
         return
     running = server.status == "ACTIVE" and server.power_state == 1 and server.task_state is None
     if running and want.may_run:

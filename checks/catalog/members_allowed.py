@@ -61,7 +61,7 @@ class Wanted(Params):
 
 def wishes(seen: Facts, want: Wanted) -> tuple[dict[str, Grant], dict[str, Grant]]:
     """The grants in force today by project: those that may be, and those that must be. The owner needs none."""
-    today, owner = seen.at.date(), seen[IMAGE].owner
+    today, owner = seen.today, seen[IMAGE].owner
     may = {grant.project: grant for grant in (*want.allow, *want.require) if grant.in_force(today)}
     must = {g.project: g for g in (want.allow if want.exact else []) + want.require if g.in_force(today)}
     return may, {project: grant for project, grant in must.items() if project != owner}
@@ -112,6 +112,8 @@ def plan(seen: Facts, want: Wanted) -> Iterator[Step | Refusal]:
         )  # fmt: skip
     for member in members:
         unknown = member.project in gone(seen)
+        if unknown and member.project in must:
+            continue  # removed, it would be required again, and added again
         if unknown or (member.project not in may and member.project != image.owner):
             yield steps.RemoveMember(
                 project=member.project, subject=f"member {member.project}", level=Level.DISRUPTIVE,

@@ -41,7 +41,7 @@ def name(use: WaiverUse) -> str:
 
 def evaluate(seen: Facts, want: Wanted) -> Iterator[Violation | Note]:
     """Judge each waiver; unused ones only if everything was judged."""
-    today = seen.at.date()
+    today = seen.today
     for use in seen[WAIVERS].waivers:
         if use.until < today:
             yield Violation(subject=name(use), expected="in force", actual=f"expired on {use.until}")
@@ -53,7 +53,7 @@ def evaluate(seen: Facts, want: Wanted) -> Iterator[Violation | Note]:
 
 def plan(seen: Facts, want: Wanted) -> Iterator[Step | Refusal]:
     """Tell a person what to do about each."""
-    today = seen.at.date()
+    today = seen.today
     for use in seen[WAIVERS].waivers:
         if use.until < today:
             yield steps.Manual(

@@ -44,16 +44,11 @@ class Catalogue:
 
     entries: Mapping[str, Entry]
     digest: str
-    roots: tuple[Path, ...]
 
     @property
     def checks(self) -> dict[str, Check]:
         """The checks by id."""
         return {name: entry.check for name, entry in self.entries.items()}
-
-    def at(self, path: Path) -> list[Entry]:
-        """The entries whose file is ``path``."""
-        return [entry for entry in self.entries.values() if entry.path == path]
 
 
 def packaged_root() -> Path:
@@ -91,7 +86,6 @@ def load_catalogue(roots: Sequence[Path]) -> Catalogue:
     return Catalogue(
         entries=dict(sorted(entries.items())),
         digest="sha256:" + fingerprint.hexdigest(),
-        roots=tuple(root.resolve() for root in roots),
     )
 
 

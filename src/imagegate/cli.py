@@ -120,6 +120,13 @@ def _run(command: Command, rest: Sequence[str]) -> int:
     except ImagegateError as error:
         usage_error(str(error))
         return USAGE if error.owner is Owner.USER else INTERNAL
+    except (BrokenPipeError, SystemExit):
+        raise
+    except Exception:  # noqa: BLE001 - Python's own exit code for it is 1, which here means that a fail stands
+        from traceback import print_exc
+
+        print_exc()
+        return INTERNAL
 
 
 def available() -> Mapping[str, Command]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from imagegate.errors import Owner, StepError, ToolError
-from imagegate.evidence import EvidenceStore, guest_part, is_off
+from imagegate.errors import Owner, StepError, StepRefused, ToolError
+from imagegate.evidence import EvidenceStore, guest_part
 from imagegate.journal import Journal
 from imagegate.judge import Pair, judge
 from imagegate.mend import Hands, Outcome, apply_plan
@@ -24,6 +24,7 @@ from imagegate.model import (
     Probe,
     Remedy,
     RemedyState,
+    Seen,
     Source,
     Step,
     Target,
@@ -136,7 +137,7 @@ class Engine:
             seen = seen.merged(self._look_source(target, source, group, fresh=fresh))
         if guest:
             seen = seen.merged(self._look_guest(target, guest, seen, fresh=fresh))
-        return seen
+        return seen.as_of(self.settings.today)
 
     def _look_source(self, target: Target, source: Source, probes: Collection[Probe[Any]], *, fresh: bool) -> Facts:
         transport = self.transports.get(source)
@@ -147,13 +148,16 @@ class Engine:
             return _all_unseen(probes, self.gaps[source], Owner.TARGET)
         if transport is None or absent:
             return _all_unseen(probes, *_NO_TRANSPORT[source])
-        return transport.look(target, probes, timeout_s=self.settings.look_timeout_s, fresh=fresh)
+        try:
+            return transport.look(target, probes, timeout_s=self.settings.look_timeout_s, fresh=fresh)
+        except Exception as error:  # noqa: BLE001 - one target's look must not cost the report of the others
+            return _all_unseen(probes, f"the look failed: {type(error).__name__}: {error}", Owner.TOOL)
 
     def _look_guest(self, target: Target, probes: Collection[Probe[Any]], seen: Facts, *, fresh: bool) -> Facts:
         transport = self.transports.get(Source.GUEST)
         if transport is not None and not transport.remote:
             return self._look_source(target, Source.GUEST, probes, fresh=fresh)
-        if SERVER in seen and is_off(seen[SERVER]):
+        if SERVER in seen and seen[SERVER].is_off:
             try:
                 kept = self.evidence.load(target, seen[SERVER])
             except ToolError as error:
@@ -198,14 +202,19 @@ class Engine:
             if plan is not None and finding.verdict is Verdict.FAIL and not finding.waived:
                 self.findings[key] = finding.with_remedy(plan.remedy(key[0]))
 
-    def mend(self, pairs: Sequence[Pair], grant: Grant) -> None:
-        """Apply what was planned and granted, look again and judge every check of each changed target again."""
+    def mend(self, pairs: Sequence[Pair], grant: Grant, *, rounds: int = MAX_ROUNDS) -> None:
+        """Apply what was planned and granted, look again and judge every check of each changed target again.
+
+        Where the change itself brings something to light, it is planned and mended again, in ``rounds`` at most.
+        """
         mine = _by_target(pairs)
         granted = [plan for plan in self.plans.values() if plan.granted]
         if not granted:
             return
         with self.settings.executor(min(self.settings.mend_workers, len(granted))) as executor:
-            futures = [executor.submit(self._mend_target, plan, mine[plan.target.key], grant) for plan in granted]
+            futures = [
+                executor.submit(self._mend_target, plan, mine[plan.target.key], grant, rounds) for plan in granted
+            ]
             interrupt: BaseException | None = None
             for future in futures:
                 while True:
@@ -220,7 +229,7 @@ class Engine:
             if interrupt is not None:
                 raise interrupt
 
-    def _mend_target(self, plan: Plan, pairs: Sequence[Pair], grant: Grant) -> None:
+    def _mend_target(self, plan: Plan, pairs: Sequence[Pair], grant: Grant, rounds: int) -> None:
         target = plan.target
         probes = _union(pairs)
         done: list[Step] = []
@@ -228,7 +237,7 @@ class Engine:
         self.facts_before[target.key] = self.facts[target.key]
         first = {check: plan.remedy(check) for planned in plan.granted for check in planned.checks}
         work = {check: remedy.steps for check, remedy in first.items() if remedy.state is RemedyState.PLANNED}
-        for _ in range(MAX_ROUNDS):
+        for _ in range(rounds):
             for check, steps in work.items():
                 granted = (planned.step for planned in plan.granted if check in planned.checks)
                 work[check] = tuple(dict.fromkeys((*steps, *granted)))
@@ -250,6 +259,9 @@ class Engine:
             transport = self.transports.get(step.source)
             if transport is None:
                 raise StepError(f"{step.subject}: nothing can carry this out", changed=False)
+            looks = map(seen.observation, step.reads)
+            if step.source is Source.GUEST and any(isinstance(one, Seen) and one.origin for one in looks):
+                raise StepRefused(f"{step.subject}: the instance is off: start it, then run again")
             transport.apply(target, step, seen, timeout_s=self.settings.look_timeout_s)
 
         def before_power() -> None:
@@ -282,6 +294,9 @@ class Engine:
             mine = tuple(step for step in steps if step in done)
             reason = outcome.reason or _still(after)
             remedy = Remedy(state=RemedyState.NOT_VERIFIED, steps=steps, done=mine, reason=reason)
+            if after.verdict is Verdict.NOT_APPLICABLE and not mine:
+                self.findings[pair.key] = after
+                return
             if after.verdict in _GOOD:
                 remedy = replace(remedy, state=RemedyState.VERIFIED, reason=None)
                 note = "; ".join(dict.fromkeys(filter(None, (before.note, after.note)))) or None
@@ -294,6 +309,8 @@ class Engine:
                 rest = f"a person has to do the rest: {'; '.join(by_hand)}"
                 remedy = replace(remedy, state=RemedyState.APPLIED, steps=before.remedy.steps, reason=rest)
             self.findings[pair.key] = before.with_remedy(remedy)
+        elif before.verdict is Verdict.UNKNOWN and after.verdict is Verdict.FAIL:
+            self.findings[pair.key] = after
         elif before.verdict in _GOOD and after.verdict not in _GOOD:
             broken = Remedy(state=RemedyState.NOT_VERIFIED, reason=f"{before.verdict} before the fixes of this run")
             self.findings[pair.key] = after.with_remedy(broken) if after.verdict is Verdict.FAIL else after

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import threading
 from pathlib import Path
 
@@ -15,12 +16,6 @@ from imagegate.codec import dump_facts, load_facts
 from imagegate.errors import ToolError
 from imagegate.model import Facts, Seen, Source, Target
 from imagegate.probes.server import ServerFact
-from imagegate.steps.server import SHUTDOWN
-
-
-def is_off(server: ServerFact) -> bool:
-    """Whether the compute API says that the server is off and at rest."""
-    return server.status == "SHUTOFF" and server.power_state == SHUTDOWN and server.task_state is None
 
 
 def guest_part(facts: Facts, origin: str) -> Facts:
@@ -56,7 +51,7 @@ class EvidenceStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         record = {"server": server.id, "updated": server.updated, "facts": dump_facts(guest)}
         path = self._path(target, self.folder)
-        temporary = path.with_suffix(".new")
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         temporary.write_text(json.dumps(record), encoding="utf-8")
         temporary.replace(path)
 
@@ -65,7 +60,7 @@ class EvidenceStore:
 
         ``updated`` decides: every start changes it. Raises ``ToolError`` for a broken file.
         """
-        if not is_off(server) or server.updated is None:
+        if not server.is_off or server.updated is None:
             return None
         with self._lock:
             record = self._records.get(target.key)

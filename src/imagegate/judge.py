@@ -68,8 +68,12 @@ def judge(pair: Pair, seen: Facts, *, today: date) -> Finding:
             for item in check.evaluate(seen, pair.params):
                 if isinstance(item, Note):
                     notes.append(item.text)
-                else:
+                elif isinstance(item, Violation) and all(
+                    isinstance(text, str) for text in (item.subject, item.expected, item.actual, item.hint or "")
+                ):
                     violations.append(item)
+                else:
+                    raise TypeError(f"evaluate yields {item!r}: neither a note nor a violation of texts")
     except Unobserved as error:
         observation = next((o for p, o in seen.items() if p.key == error.subject), None)
         owner = observation.owner if isinstance(observation, Unseen) else Owner.TARGET

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -182,14 +182,18 @@ Observation = Seen[Any] | Unseen
 class Facts:
     """What was seen of one target, what could not be seen and why, and when. Immutable.
 
-    ``facts[probe]`` returns the fact or raises ``Unobserved``: there are no default values, ever.
+    ``facts[probe]`` returns the fact or raises ``Unobserved``: there are no default values, ever. ``today`` is the day
+    (UTC) on which they are judged, which for recorded facts is not that of the look.
     """
 
-    __slots__ = ("_observations", "at")
+    __slots__ = ("_observations", "at", "today")
 
-    def __init__(self, observations: Mapping[Probe[Any], Observation], at: datetime) -> None:
+    def __init__(
+        self, observations: Mapping[Probe[Any], Observation], at: datetime, *, today: date | None = None
+    ) -> None:
         self._observations = dict(observations)
         self.at = at
+        self.today = today or at.date()
 
     def __getitem__(self, probe: Probe[T]) -> T:
         observation = self._observations.get(probe)
@@ -226,15 +230,19 @@ class Facts:
 
     def with_fact(self, probe: Probe[T], value: T) -> Facts:
         """These facts with one replaced: how steps simulate themselves."""
-        return Facts({**self._observations, probe: Seen(value=value, at=self.at)}, self.at)
+        return Facts({**self._observations, probe: Seen(value=value, at=self.at)}, self.at, today=self.today)
 
     def without(self, probe: Probe[Any], reason: str = "was not looked at") -> Facts:
         """These facts with one unseen."""
-        return Facts({**self._observations, probe: Unseen(reason=reason, at=self.at)}, self.at)
+        return Facts({**self._observations, probe: Unseen(reason=reason, at=self.at)}, self.at, today=self.today)
+
+    def as_of(self, today: date) -> Facts:
+        """These facts, judged on ``today``."""
+        return self if today == self.today else Facts(self._observations, self.at, today=today)
 
     def merged(self, newer: Facts) -> Facts:
         """These facts with those of ``newer`` on top."""
-        return Facts({**self._observations, **newer._observations}, newer.at)
+        return Facts({**self._observations, **newer._observations}, newer.at, today=newer.today)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

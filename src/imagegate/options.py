@@ -68,3 +68,12 @@ def wanted_clouds(options: Options, scope: Clouds | None, default: str | None) -
         name: options.regions if regions is None else tuple(r for r in regions if r.casefold() in named)
         for name, regions in clouds.items()
     }
+
+
+def narrows(clouds: Clouds, scope: Clouds | None) -> bool:
+    """Whether ``clouds`` leaves out some of the policy's ``scope``: such a run is a part of an audit."""
+    for name, regions in (scope or {}).items():
+        left = clouds.get(name, ())
+        if left is not None and (regions is None or {r.casefold() for r in regions} - {r.casefold() for r in left}):
+            return True
+    return False

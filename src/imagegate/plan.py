@@ -137,6 +137,7 @@ def make_plan(target: Target, findings: Iterable[Finding], seen: Facts, grant: G
 def _draft_check(draft: _Draft, finding: Finding, seen: Facts) -> None:
     check = finding.check
     steps: list[tuple[Step, Check]] = []
+    ahead = seen
     try:
         for item in check.plan(seen, finding.params):
             if isinstance(item, Refusal):
@@ -144,7 +145,9 @@ def _draft_check(draft: _Draft, finding: Finding, seen: Facts) -> None:
             elif problem := _broken_promise(item, check):
                 draft.refusals.append(_refusal(check, item.subject, problem))
             else:
-                item.basis(seen)  # what was not seen could not be compared before the write either
+                hash(item), item.basis(seen)  # what was not seen could not be compared before the write either
+                ahead = item.simulate(ahead)
+                item.basis(ahead)
                 steps.append((item, check))
     except Unobserved as error:
         draft.refusals.append(_refusal(check, error.subject, f"{error.subject} could not be seen: {error.reason}"))

@@ -124,24 +124,9 @@ class Policy:
         """All waivers for this check and target, expired ones too, in the order of the file."""
         return tuple(waiver for waiver in self._waivers.get(check_id, ()) if waiver.selector.selects(target))
 
-    def waiver_for(self, check_id: str, target: Target, today: date) -> Waiver | None:
-        """The first waiver in force; never one that an unseen attribute leaves open."""
-        return next((w for w in self.waivers_matching(check_id, target) if w.in_force(today)), None)
-
-    def expired_waiver_for(self, check_id: str, target: Target, today: date) -> Waiver | None:
-        """The waiver that ended last, if none is in force: for a note beside the fail."""
-        matching = self.waivers_matching(check_id, target)
-        if any(waiver.in_force(today) for waiver in matching):
-            return None
-        return max(matching, key=lambda waiver: waiver.until, default=None)
-
     def attestations_matching(self, check_id: str, target: Target) -> tuple[Attestation, ...]:
         """All attestations for this check and target, expired ones too, in the order of the file."""
         return tuple(a for a in self._attestations.get(check_id, ()) if a.selector.selects(target))
-
-    def attestation_for(self, check_id: str, target: Target, today: date) -> Attestation | None:
-        """The first attestation in force; never one that an unseen attribute leaves open."""
-        return next((a for a in self.attestations_matching(check_id, target) if a.in_force(today)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,6 +186,7 @@ class Gate:
         except OSError as error:
             where = error.filename or self._options.report_dir
             self._problems.append(f"the reports could not be written: {where}: {error.strerror or error}")
+        self._problems.extend(result.problems)
         codes = {int(result.exit_code)} | ({int(ExitCode.USAGE)} if self._problems else set())
         if session.testsfailed > self._failed:
             codes.add(int(ExitCode.FAIL))

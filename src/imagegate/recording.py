@@ -6,6 +6,7 @@ A recording is a file of JSON lines: a head with what the clouds hold, then one 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ _TARGET: TypeAdapter[Target] = TypeAdapter(Target)
 def write_recording(path: Path, discovery: Discovery, targets: Collection[Target], facts: Mapping[str, Facts]) -> None:
     """Write ``facts`` (by target key) of ``targets`` and what discovery saw. An existing file is replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     head = _DISCOVERY.dump_python(discovery, mode="json", exclude={"targets"})
     with temporary.open("w", encoding="utf-8") as file:
         file.write(json.dumps({"imagegate_facts": FORMAT, "discovery": head}) + "\n")

@@ -104,6 +104,7 @@ class Result:
     limit: str | None = None
     fail_on: Severity = Severity.LOW
     max_unknown: int = 0
+    problems: tuple[str, ...] = ()
 
     @property
     def counts(self) -> Counts:
@@ -120,19 +121,28 @@ class Result:
             return ExitCode.FIX_FAILED
         if any(finding.stands and finding.check.severity >= self.fail_on for finding in self.findings):
             return ExitCode.FAIL
-        if self.unknown_targets > self.max_unknown:
+        if self.unknown_targets > self.max_unknown or self.lost:
             return ExitCode.UNKNOWN
-        if not self.findings or self.scope.unselected:
+        nothing = not self.scope.selected and not self.scope.deselected
+        if not self.findings or nothing or self.scope.unselected:
             return ExitCode.NOTHING
         return ExitCode.COMPLIANT
 
     @property
     def unknown_targets(self) -> int:
-        """How many targets could not be judged whole; a catalog that was not seen whole and an instance that could
-        not be looked for count as one each."""
+        """How many targets could not be judged whole; an instance that could not be looked for counts too."""
         targets = {f.target.key for f in self.findings if f.verdict is Verdict.UNKNOWN and not f.attested}
-        lost = sum(1 for catalog in self.scope.catalogs if not catalog.complete)
-        return len(targets) + lost + len(self.scope.missing)
+        return len(targets) + len(self.scope.missing)
+
+    @property
+    def lost(self) -> bool:
+        """Whether a catalog was not seen whole: nobody knows how many targets that hides, no number covers it."""
+        return any(not catalog.complete for catalog in self.scope.catalogs)
+
+    @property
+    def tolerated(self) -> bool:
+        """Whether fails or unknowns stand that ``--fail-on`` and ``--max-unknown`` let pass."""
+        return bool(self.unknown_targets) or any(finding.stands for finding in self.findings)
 
 
 def count(findings: Sequence[Finding]) -> Counts:

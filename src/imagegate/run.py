@@ -13,27 +13,28 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from imagegate.catalogue import Catalogue, load_catalogue, packaged_root
-from imagegate.engine import Engine, Settings
-from imagegate.errors import UsageError
+from imagegate.engine import MAX_ROUNDS, Engine, Settings
+from imagegate.errors import Owner, UsageError
 from imagegate.evidence import EvidenceStore
 from imagegate.journal import Journal
 from imagegate.judge import Pair
 from imagegate.model import Facts, Finding, Kind, Source, Target, Unseen, Verdict
-from imagegate.options import Clouds, Options, wanted_clouds
+from imagegate.options import Clouds, Options, narrows, wanted_clouds
 from imagegate.plan import Grant, Plan
 from imagegate.policy import load_policy
-from imagegate.policy_model import Policy, Rule, select
+from imagegate.policy_model import Attestation, Policy, Rule, Waiver, select
 from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiverUse
 from imagegate.progress import Progress, Silent
 from imagegate.recording import read_recording, write_recording
 from imagegate.result import PolicyInfo, Result, ScopeInfo, Unreachable
+from imagegate.selectors import Outcome
 from imagegate.targets import join, named
-from imagegate.transports import Discovery, Transport
+from imagegate.transports import CatalogScope, Discovery, Transport
 
 Consent = Callable[[Sequence[Plan]], bool]
 """Shown the plans that are about to be applied; False refuses all of them."""
@@ -57,6 +58,7 @@ class Run:
     _unselected: list[str] = field(init=False, default_factory=list)
     _idle_rules: tuple[int, ...] = field(init=False, default=())
     _relaxed: tuple[str, ...] = field(init=False, default=())
+    _narrowed: bool = field(init=False, default=False)
     _total: int = field(init=False, default=0)
     _requests: Callable[[], int] = field(init=False, default=lambda: 0)
 
@@ -79,6 +81,7 @@ class Run:
         self.catalogue = load_catalogue([*(options.roots or (packaged_root(),)), *options.checks_dirs])
         self.policy = load_policy(options.policy, self.catalogue.checks, today=self.started.date())
         self._check_names()
+        self._check_recordable()
         transports = self._replay() if options.facts is not None else self._connect()
         self.engine = Engine(
             transports={source: transport for transport in transports for source in transport.sources},
@@ -102,19 +105,60 @@ class Run:
                 known = ", ".join(self.catalogue.entries)
                 raise UsageError(f"--check {check}: no such check; there are {known}")
 
+    def _check_recordable(self) -> None:
+        path = self.options.record_facts
+        if path is None:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--record-facts {path}: {error.strerror}") from error
+        if path.is_dir() or not os.access(path.parent, os.W_OK):
+            raise UsageError(f"--record-facts {path}: cannot be written")
+
     def _replay(self) -> list[Transport]:
         assert self.options.facts is not None  # noqa: S101 - the caller asked
         if self.options.fix_level is not None:
             raise UsageError("--fix cannot change recorded facts: leave out --facts or --fix")
+        idle = {"--cloud": self.options.clouds, "--region": self.options.regions, "--inventory": self.options.inventory}
+        if given := [name for name, value in idle.items() if value]:
+            raise UsageError(f"{', '.join(given)}: recorded facts are judged whole: leave out --facts or {given[0]}")
         self.discovery, recording = read_recording(self.options.facts)
         self._targets = list(self.discovery.targets)
+        self.discovery = replace(self.discovery, catalogs=(*self.discovery.catalogs, *self._not_recorded()))
         return [recording]
+
+    def _not_recorded(self) -> list[CatalogScope]:
+        """Catalogs that this policy needs and the recording, perhaps made with another one, does not hold."""
+        kinds = {"images": Kind.IMAGE, "servers": Kind.INSTANCE}
+        lost: list[CatalogScope] = []
+        for what in self._catalogs():
+            held = [(c.cloud, c.region.casefold()) for c in self.discovery.catalogs if c.what == what]
+            places = [(c, r) for c, regions in (self.policy.scope.clouds or {}).items() for r in regions or ("*",)]
+            gone = [
+                (c, r)
+                for c, r in places
+                if (c not in {cloud for cloud, _ in held} if r == "*" else (c, r.casefold()) not in held)
+            ]
+            if what == "images" and not (places or held or any(t.kind is kinds[what] for t in self._targets)):
+                gone = [("*", "*")]
+            lost += [
+                CatalogScope(
+                    what=what, cloud=c, region=r, project=None, pages=0, count=0, complete=False,
+                    reason="the recording does not hold it", owner=Owner.USER,
+                )
+                for c, r in gone
+            ]  # fmt: skip
+        return lost
 
     def _connect(self) -> list[Transport]:
         transports: list[Transport] = []
         self._targets = []
         what = self._catalogs()
         clouds = wanted_clouds(self.options, self.policy.scope.clouds, _cloud_of_environment())
+        self._narrowed = narrows(clouds, self.policy.scope.clouds)
+        if self._narrowed:
+            self._warnings.append("--cloud or --region leaves out a part of the policy's scope.clouds: no whole audit")
         if not clouds and "images" in what:
             raise UsageError(
                 f"{self.options.policy}: the policy has rules for images, but no cloud is named: "
@@ -136,10 +180,14 @@ class Run:
         from imagegate.transports.openstack import Limits, OpenStack  # noqa: PLC0415 - only when a cloud is used
 
         cloud = OpenStack(Limits(catalog_s=self.options.catalog_timeout_s))
-        self.discovery = cloud.discover(clouds, what=what, only=self._regions_of_rules())
+        self.discovery = cloud.discover(clouds, what=what, only=self._regions_of_rules(), others=self._others())
         self._targets = list(self.discovery.targets)
         self._requests = lambda: cloud.requests
         return cloud
+
+    def _others(self) -> list[str]:
+        """An inventory names servers of any region: they are looked up wherever there is a compute service."""
+        return [] if self.options.inventory is None else ["servers"]
 
     def _regions_of_rules(self) -> dict[str, set[str]]:
         """Regions that the rules about one kind of target keep to; no entry where one of them names none."""
@@ -201,7 +249,7 @@ class Run:
         return pairs
 
     def _refuse_idle_rules(self, rules: Sequence[Rule]) -> None:
-        if rules and self.policy.strict_rules and not self._lost:
+        if rules and self.policy.strict_rules and not (self._lost or self._narrowed):
             places = ", ".join(map(str, rules))
             raise UsageError(f"{self.options.policy}: strict_rules is set and these match no target: {places}")
 
@@ -228,16 +276,25 @@ class Run:
         except KeyboardInterrupt:
             interrupted = True
         self.engine.judge(plain)
-        self._judge_fleet(fleet, complete=len(wanted) == self._total and not interrupted)
+        self._judge_fleet(
+            fleet, complete=len(wanted) == self._total and not (interrupted or self._lost or self._narrowed)
+        )
         grant = self._grant()
         limit = self.engine.plan(plain + fleet, grant, changed_targets=self.policy.limits.changed_targets)
         if grant.level is None or limit is not None:
             limit = None if grant.level is None else limit
         elif not interrupted:
             interrupted = self._mend(plain, grant, consent)
-        if self.options.record_facts is not None:
-            write_recording(self.options.record_facts, self.discovery, self._targets, self.engine.facts)
-        return self._result(wanted, limit, interrupted=interrupted)
+        result = self._result(wanted, limit, interrupted=interrupted)
+        return result if self.options.record_facts is None else self._record(result, self.options.record_facts)
+
+    def _record(self, result: Result, path: Path) -> Result:
+        """What goes wrong here must not cost the report of what was seen and done."""
+        try:
+            write_recording(path, self.discovery, self._targets, self.engine.facts)
+        except (OSError, ValueError) as error:
+            return replace(result, problems=(f"the facts could not be written: {path}: {error}",))
+        return result
 
     def _mend(self, pairs: Sequence[Pair], grant: Grant, consent: Consent | None) -> bool:
         plans = [plan for plan in self.engine.plans.values() if plan.granted]
@@ -247,7 +304,8 @@ class Run:
             if consent is not None and not consent(plans):
                 self.engine.refuse("not confirmed")
                 return False
-            self.engine.mend(pairs, grant)
+            # what was not shown when somebody was asked needs a new run
+            self.engine.mend(pairs, grant, rounds=MAX_ROUNDS if consent is None else 1)
         except KeyboardInterrupt:
             return True
         return False
@@ -274,7 +332,9 @@ class Run:
             ("attestation", a) for a in self.policy.attestations
         ]
         return tuple(
-            WaiverUse(what=what, check=p.check, until=p.until, used=used.count(id(p)), line=p.line)
+            WaiverUse(
+                what=what, check=p.check, until=p.until, used=used.count(id(p)) or _may_need(p, found), line=p.line
+            )
             for what, p in permissions
         )
 
@@ -286,7 +346,7 @@ class Run:
             command=self.options.command,
             started=self.started,
             finished=datetime.now(UTC),
-            complete=deselected == 0 and not interrupted and not self._lost,
+            complete=not (deselected or interrupted or self._lost or self._narrowed),
             interrupted=interrupted,
             policy=PolicyInfo(
                 name=self.policy.name,
@@ -332,6 +392,17 @@ class Run:
         """End all connections; idempotent."""
         if hasattr(self, "engine"):
             self.engine.close()
+
+
+def _may_need(permission: Waiver | Attestation, findings: Sequence[Finding]) -> int:
+    """How many findings it could stand beside, if they or their targets had been seen whole: it is not unused then."""
+    count = 0
+    for finding in findings:
+        if finding.check.id == permission.check:
+            outcome = permission.selector.match(finding.target).outcome
+            unknown = finding.verdict is Verdict.UNKNOWN and outcome is Outcome.YES
+            count += unknown or outcome is Outcome.UNSEEN
+    return count
 
 
 def _cloud_of_environment() -> str | None:

@@ -90,6 +90,8 @@ def named(targets: Sequence[Target], names: Iterable[str], *, complete: bool) ->
         found = found or [target for target in instances if target.name == name]
         if len(found) > 1:
             ids = ", ".join(f"{target.id} ({target.cloud}/{target.region})" for target in found)
+            if len({target.id for target in found}) == 1:
+                raise UsageError(f"{name} is seen more than once: name one cloud with --cloud: {ids}")
             raise UsageError(f"{name} is the name of {len(found)} instances: name one by its id: {ids}")
         if found:
             chosen[found[0].key] = found[0]

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -404,7 +405,7 @@ def test_long_temporary_folder_does_not_break_sockets(site, make, identity, tmp_
 def test_step_that_fails(site, make, text: str, changed: bool, said: str) -> None:
     transport = make(host(site, site.server()))
     with pytest.raises(StepError) as caught:
-        transport.apply(target(), step(text), Facts({}, None), timeout_s=10)
+        transport.apply(target(), step(text), Facts({}, datetime.now(UTC)), timeout_s=10)
     assert str(caught.value).startswith(said)
     assert caught.value.changed is changed
 
@@ -413,7 +414,7 @@ def test_step_on_a_dead_host_changes_nothing(site, make, identity) -> None:
     server = site.server()
     server.stop()
     with pytest.raises(StepError, match="connection refused") as caught:
-        make(host(site, server)).apply(target(), step("true"), Facts({}, None), timeout_s=10)
+        make(host(site, server)).apply(target(), step("true"), Facts({}, datetime.now(UTC)), timeout_s=10)
     assert not caught.value.changed
 
 
@@ -430,7 +431,7 @@ def test_step_whose_connection_breaks_may_have_changed(site, make, tmp_path) -> 
     killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(StepError, match="closed the connection half way") as caught:
-        transport.apply(target(), step(f": > {started}; sleep 30"), Facts({}, None), timeout_s=20)
+        transport.apply(target(), step(f": > {started}; sleep 30"), Facts({}, datetime.now(UTC)), timeout_s=20)
     killer.join()
     assert caught.value.changed
 
@@ -482,7 +483,7 @@ def test_sudo_that_refuses(site, make, secret, rule: str, said: str) -> None:
     transport = make(host(site, site.server(nobody(site, rule))))
     assert reason(look(transport, secret), secret).startswith(f"web-01: needs root, and root is not: {said}")
     with pytest.raises(StepError, match="needs root") as caught:
-        transport.apply(target(), empty(secret), Facts({}, None), timeout_s=20)
+        transport.apply(target(), empty(secret), Facts({}, datetime.now(UTC)), timeout_s=20)
     assert not caught.value.changed
 
 

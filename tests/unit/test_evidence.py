@@ -7,7 +7,7 @@ import pytest
 from tests.checks.world import EMPTY, NOW, OFF, a_file, instance, server
 
 from imagegate.errors import ToolError
-from imagegate.evidence import EvidenceStore, guest_part, is_off
+from imagegate.evidence import EvidenceStore, guest_part
 from imagegate.model import Facts, Seen, Unseen
 from imagegate.probes import SERVER
 
@@ -116,4 +116,4 @@ def test_evidence_of_evidence_keeps_its_first_origin():
     ],
 )  # fmt: skip
 def test_off_is_shutoff_without_power_and_at_rest(change, off):
-    assert is_off(replace(STOPPED, **change)) is off
+    assert replace(STOPPED, **change).is_off is off

@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from imagegate.model import Probe, Source
 
+SHUTDOWN = 4
+"""``OS-EXT-STS:power_state`` of a server that is off."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFact:
@@ -29,6 +32,11 @@ class ServerFact:
     launched_at: str | None = None
     locked: bool | None = None
     metadata: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the compute API says that the server is off and at rest: SHUTOFF, power state 4, no task."""
+        return self.status == "SHUTOFF" and self.power_state == SHUTDOWN and self.task_state is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ def head(result: Result) -> Record:
             "complete": result.complete,
             "interrupted": result.interrupted,
             "exit_code": int(code),
-            "meaning": words.meaning(code, complete=result.complete),
+            "meaning": words.meaning(result),
             "fail_on": str(result.fail_on),
             "max_unknown": result.max_unknown,
         },

@@ -116,7 +116,7 @@ def _scope_cases(result: Result) -> Iterator[tuple[str, _Outcome]]:
     if result.limit is not None:
         yield "limits", _Outcome(tag="error", kind="limit", message=f"nothing was applied: {result.limit}")
     if result.exit_code in {ExitCode.NOTHING, ExitCode.INTERRUPTED} and not result.scope.unselected:
-        words = meaning(result.exit_code, complete=result.complete)
+        words = meaning(result)
         yield "run", _Outcome(tag="error", kind=result.exit_code.name.lower(), message=words)
 
 
@@ -126,7 +126,7 @@ def _suite_properties(result: Result) -> dict[str, str]:
         "run": result.run_id,
         "command": result.command,
         "policy": f"{result.policy.name} version {result.policy.version} {result.policy.digest}",
-        "exit_code": f"{int(result.exit_code)}: {meaning(result.exit_code, complete=result.complete)}",
+        "exit_code": f"{int(result.exit_code)}: {meaning(result)}",
         "complete": "true" if result.complete else f"false, {plural(scope.deselected, 'pair')} deselected",
         "targets": f"{scope.selected} selected, {scope.seen} seen",
         **{f"relaxed.{number}": text for number, text in enumerate(scope.relaxed)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
 from types import TracebackType
@@ -105,7 +106,7 @@ class TerminalProgress:
                 self._say(line(0, ("could not be seen", "magenta"), f" … and {unnamed:,} more"))
 
     def _say(self, text: Line) -> None:
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError, ValueError):  # nobody reads: that must not cost the run
             show([text], self._console)
 
 

@@ -36,8 +36,8 @@ def summary_lines(
         tolerated = f"{plural(result.max_unknown, 'unknown target')} tolerated (--max-unknown {result.max_unknown})"
         yield line(2, f"{result.unknown_targets} unknown, {tolerated}")
     code = result.exit_code
-    style = "bold green" if code is ExitCode.COMPLIANT and result.complete else "bold red"
-    yield line(2, (f"exit code {int(code)}", style), f": {meaning(code, complete=result.complete)}")
+    style = "bold green" if code is ExitCode.COMPLIANT and result.complete and not result.tolerated else "bold red"
+    yield line(2, (f"exit code {int(code)}", style), f": {meaning(result)}")
     if report_path is not None:
         yield line(0, ("report", "bold"), f" {report_path}")
     if next_command is not None:

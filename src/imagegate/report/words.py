@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from imagegate.model import Finding, Kind, RemedyState, Target
-from imagegate.result import ExitCode
+from imagegate.result import ExitCode, Result
 
 EXIT_WORDS = {
     ExitCode.COMPLIANT: "compliant: everything that was required was seen, and no fail stands",
@@ -32,11 +32,13 @@ REMEDY_WORDS = {
 }
 
 
-def meaning(exit_code: ExitCode, *, complete: bool) -> str:
-    """The exit code in words; no incomplete run is called compliant."""
-    if exit_code is ExitCode.COMPLIANT and not complete:
+def meaning(result: Result) -> str:
+    """The exit code in words; a run is called compliant only if it is complete and nothing was tolerated."""
+    if result.exit_code is ExitCode.COMPLIANT and result.tolerated:
+        return "what stands is tolerated (--fail-on, --max-unknown): it proves no compliance"
+    if result.exit_code is ExitCode.COMPLIANT and not result.complete:
         return "nothing that was judged failed, but this run is not complete: it proves no compliance"
-    return EXIT_WORDS[exit_code]
+    return EXIT_WORDS[result.exit_code]
 
 
 def tool_version() -> str:

@@ -7,11 +7,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from imagegate.model import Facts, Probe, Source
-from imagegate.probes.server import SERVER
+from imagegate.probes.server import SERVER, SHUTDOWN
 from imagegate.steps.call import ApiStep, Call
-
-SHUTDOWN = 4
-"""``OS-EXT-STS:power_state`` of a server that is off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +29,7 @@ class StopServer(ApiStep):
         return seen.with_fact(SERVER, off)
 
     def done(self, seen: Facts) -> bool:
-        now = seen[SERVER]
-        return now.status == "SHUTOFF" and now.power_state == SHUTDOWN and now.task_state is None
+        return seen[SERVER].is_off
 
     def call(self, seen: Facts) -> Call:
         return Call(

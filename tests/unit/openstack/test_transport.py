@@ -147,7 +147,15 @@ def test_missing_projects(cloud, transport, only, kit):
     cloud.on(projects)
     assert look(transport, target, MEMBER_PROJECTS)[MEMBER_PROJECTS].missing == ("b" * 32,)
     look(transport, target, MEMBER_PROJECTS, fresh=True)
-    assert sum("/v3/projects/" in one.path for one in cloud.log) == 3
+    assert sum("/v3/projects/" in one.path for one in cloud.log) == 4  # our own, before a 404 is believed
+
+
+def test_a_gateway_that_finds_no_project_at_all_says_nothing(cloud, transport, only, kit):
+    target = only(visibility="shared")
+    cloud.members[target.id] = [{"member_id": "a" * 32, "status": "pending"}]
+    cloud.on(lambda request: kit.html(404, "no such page") if "/v3/projects/" in request.path else None)
+    unseen = look(transport, target, MEMBER_PROJECTS).observation(MEMBER_PROJECTS)
+    assert "does not find our own project" in unseen.reason
 
 
 # reads are repeated where that may help

@@ -134,13 +134,20 @@ def test_steps_of_a_later_round_are_shown() -> None:
 def test_what_the_options_changed_is_said() -> None:
     shown = printed(replace(cases.audit(), fail_on=Severity.CRITICAL, max_unknown=2))
     assert "fails below critical do not count" in shown
-    assert "2 unknown, 2 unknown targets tolerated (--max-unknown 2)" in shown
+    assert "1 unknown, 2 unknown targets tolerated (--max-unknown 2)" in shown
 
 
 @pytest.mark.parametrize("code", ExitCode)
 def test_every_exit_code_has_words(code: ExitCode) -> None:
     assert EXIT_WORDS[code]
-    assert "compliant" not in meaning(code, complete=False).replace("proves no compliance", "")
+
+
+@pytest.mark.parametrize("change", [{"complete": False}, {"max_unknown": 9, "fail_on": Severity.CRITICAL}])
+@pytest.mark.parametrize("case", cases.CASES.values(), ids=list(cases.CASES))
+def test_only_a_complete_run_with_nothing_tolerated_is_called_compliant(case, change) -> None:
+    changed = replace(case(), **change)
+    called = "compliant" in meaning(changed).replace("proves no compliance", "")
+    assert called is (changed.exit_code is ExitCode.COMPLIANT and changed.complete and not changed.tolerated)
 
 
 def advised(made: Result) -> str | None:

@@ -66,11 +66,18 @@ def _open(config: Any, name: str, limits: Limits, counter: Counter) -> Cloud:
         notes.append(f"cloud {name}: TLS certificates are not verified (verify: false)")
     return Cloud(
         name=name,
-        auth_url=str(getattr(session.auth, "auth_url", None) or "(no auth_url)"),
+        auth_url=_without_login(str(getattr(session.auth, "auth_url", None) or "(no auth_url)")),
         interface=interface,
         session=session,
         warnings=tuple(notes),
     )
+
+
+def _without_login(url: str) -> str:
+    """``url`` as it may be shown: some put a password before the host."""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _names(config: Any) -> list[str]:

@@ -44,11 +44,13 @@ def survey(
     *,
     what: Sequence[str],
     only: Only,
+    others: Collection[str],
     limits: Limits,
 ) -> Survey:
     """Log in to each cloud and read ``what`` (``images``, ``servers``) of its wanted regions (None: all there are).
 
-    ``only`` narrows one of ``what`` to some regions.
+    ``only`` narrows one of ``what`` to some regions; of those in ``others`` the remaining regions are read too, but
+    only where the service catalog has them.
     """
     deadline = Deadline.after(limits.catalog_s)
     found = Survey()
@@ -61,7 +63,9 @@ def survey(
                 found.catalogs += _lost(name, wanted[name], what, only, error)
                 continue
             found.auditors.append(login.auditor)
-            regions, absent = _regions(clouds[name], login, wanted[name], what=what, only=only, limits=limits)
+            regions, absent = _regions(
+                clouds[name], login, wanted[name], what=what, only=only, others=others, limits=limits
+            )
             found.regions += regions
             found.catalogs += [Catalog(scope=scope) for scope in absent]
         _read(found, pool, what, deadline)
@@ -76,7 +80,7 @@ def _read(found: Survey, pool: Executor, what: Sequence[str], deadline: Deadline
     ]
     for region, pending in started:
         lists: list[Future[Listing]] = list(pending)
-        image_list = lists.pop(0).result() if images and region.image is not None else None
+        image_list = lists.pop(0).result() if images and region.image and region.lists_images else None
         if image_list is not None:
             found.catalogs.append(image_catalog(region, image_list, sets))
         if lists:
@@ -98,7 +102,14 @@ def _lost(cloud: str, wanted: Sequence[str] | None, what: Sequence[str], only: O
 
 
 def _regions(
-    cloud: Cloud, login: Login, wanted: Sequence[str] | None, *, what: Sequence[str], only: Only, limits: Limits
+    cloud: Cloud,
+    login: Login,
+    wanted: Sequence[str] | None,
+    *,
+    what: Sequence[str],
+    only: Only,
+    others: Collection[str],
+    limits: Limits,
 ) -> tuple[list[Region], list[CatalogScope]]:
     gate = threading.BoundedSemaphore(limits.concurrency)
 
@@ -116,8 +127,10 @@ def _regions(
         if not there and wanted is None:
             reason = f"the service catalog has no {kind} service"
             absent.append(_scope(cloud.name, EVERYWHERE, login.project, one, reason))
-        for asked in (name for name in (there if wanted is None else wanted) if _asked(name, one, only)):
+        for asked in there if wanted is None else wanted:
             endpoint = login.endpoint(kind, asked)
+            if not _asked(asked, one, only) and (endpoint is None or one not in others):
+                continue
             if endpoint is None:
                 absent.append(
                     _scope(cloud.name, login.spelled(asked), login.project, one, _missing(login, kind, asked))
@@ -138,6 +151,11 @@ def _regions(
                 region.image = service(kind, endpoint.region, image_root(endpoint.url))
             else:
                 region.compute = service(kind, endpoint.region, endpoint.url)
+    for region in regions.values():  # servers ask for the os_type of their images, whatever is listed
+        image = login.endpoint("image", region.name)
+        if region.image is None and image is not None:
+            region.image = service("image", image.region, image_root(image.url))
+            region.lists_images = False
     return list(regions.values()), absent
 
 

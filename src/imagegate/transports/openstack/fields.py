@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
@@ -76,6 +76,15 @@ def _shown(key: str, value: Any) -> str:
     if _SECRET.search(key):
         return WITHHELD
     return value if isinstance(value, str) else as_json(value)
+
+
+def known(family: str, values: Iterable[tuple[str, str]], unseen: set[str]) -> Iterator[tuple[str, str]]:
+    """Selectable attributes; a value that is withheld is one that a selector cannot see."""
+    for key, value in values:
+        if value == WITHHELD:
+            unseen.add(f"{family}.{key}")
+        else:
+            yield f"{family}.{key}", value
 
 
 def as_json(value: Any) -> str:

@@ -21,8 +21,10 @@ class Projects:
         self._service = service
         self._version = version
         self._lock = threading.Lock()
+        self._own = own
         self._exists: dict[str, bool] = {own: True}
         self._refused = False
+        self._trusted = False
 
     def missing(self, projects: Iterable[str], deadline: Deadline) -> tuple[str, ...]:
         """Those that the identity API says do not exist, sorted. ApiError where it does not tell.
@@ -49,10 +51,20 @@ class Projects:
                 raise _refusal() from error
             if error.status != 404:
                 raise
+            self._trust(deadline)
             self._exists[project] = False
         else:
             self._exists[project] = True
         return self._exists[project]
+
+    def _trust(self, deadline: Deadline) -> None:
+        """A 404 says that a project does not exist only where the same call finds a project that surely does."""
+        if not self._trusted:
+            try:
+                self._service.read(f"/v3/projects/{quote(self._own, safe='')}", deadline)
+            except ApiError as error:
+                raise ApiError(f"the identity API does not find our own project either ({error.reason})") from error
+            self._trusted = True
 
 
 def _refusal() -> ApiError:

@@ -13,6 +13,7 @@ from imagegate.transports.openstack.fields import (
     RecordError,
     Sets,
     boolean,
+    known,
     optional_number,
     optional_text,
     pairs,
@@ -109,7 +110,7 @@ def image_target(record: Mapping[str, Any], *, cloud: str, region: str, project:
     unseen: set[str] = set()
     singles = dict(_singles(record, unseen))
     attributes = sets.attributes([("region", region), *singles.items()])
-    attributes |= sets.attributes((f"property.{key}", value) for key, value in pairs(properties(record)))
+    attributes |= sets.attributes(known("property", pairs(properties(record)), unseen))
     if singles.get("owner") == project:
         attributes["owner"] = sets.of(project) | sets.of("self")
     try:

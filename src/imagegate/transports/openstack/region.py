@@ -18,7 +18,7 @@ from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import RecordError, Sets
 from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.identity import Projects
-from imagegate.transports.openstack.images import image_target, list_images, parse_image, properties
+from imagegate.transports.openstack.images import get_image, image_target, list_images, parse_image, properties
 from imagegate.transports.openstack.limits import Deadline
 from imagegate.transports.openstack.paging import Listing
 from imagegate.transports.openstack.servers import (
@@ -55,6 +55,7 @@ class Region:
     compute: Service | None
     projects: Projects
     flavors: dict[str, FlavorFact] = field(default_factory=dict)
+    lists_images: bool = True
     _asked: threading.Lock = field(default_factory=threading.Lock)
 
     def scope(self, what: str, *, pages: int = 0, count: int = 0, reason: str | None) -> CatalogScope:
@@ -92,7 +93,7 @@ def start_reading(
 ) -> list[Future[Listing]]:
     """Begin reading the lists of a region: images (if wanted and there), servers and flavors (likewise)."""
     started: list[Future[Listing]] = []
-    if images and region.image is not None:
+    if images and region.image is not None and region.lists_images:
         started.append(pool.submit(list_images, region.image, deadline))
     if servers and region.compute is not None:
         started.append(pool.submit(list_servers, region.compute, deadline))
@@ -119,6 +120,7 @@ def server_catalog(
     at = datetime.now(UTC)
     found: list[tuple[Target, Observations]] = []
     failed: dict[str | None, Unseen] = {}
+    asked: dict[str, Mapping[str, Any]] = {}
     for record in listing.records.values():
         flavor = _join_flavor(region, record, failed, at, deadline)
         target = server_target(
@@ -126,7 +128,7 @@ def server_catalog(
             cloud=region.cloud,
             region=region.name,
             flavor=flavor.value.name if isinstance(flavor, Seen) else None,
-            image_os=_image_os(record, images),
+            image_os=_image_os(region, record, images, asked, deadline),
             sets=sets,
         )
         found.append((target, {SERVER: observe_server(record, flavor, at), FLAVOR: flavor}))
@@ -185,11 +187,32 @@ def _flavors(listing: Listing) -> Iterator[tuple[str, FlavorFact]]:
             continue  # the servers that have it will say that their flavor is not known
 
 
-def _image_os(record: Mapping[str, Any], images: Listing | None) -> str | None:
+def _image_os(
+    region: Region,
+    record: Mapping[str, Any],
+    images: Listing | None,
+    asked: dict[str, Mapping[str, Any]],
+    deadline: Deadline,
+) -> str | None:
+    """The ``os_type`` of the server's image: from the list, else asked for once per image."""
     try:
         ident = image_id(record)
     except RecordError:
         return None
-    image = images.records.get(ident) if images is not None and ident is not None else None
-    found = properties(image).get("os_type") if image is not None else None
+    if ident is None:
+        return None
+    image: Mapping[str, Any] | None = images.records.get(ident) if images is not None else None
+    if image is None and region.image is not None and not _says_os(record):
+        if ident not in asked:
+            try:
+                asked[ident] = get_image(region.image, ident, deadline)
+            except ApiError:  # the target's os stays unseen, which rules about it turn into unknown
+                asked[ident] = {}
+        image = asked[ident]
+    found = properties(image).get("os_type") if image else None
     return found if isinstance(found, str) else None
+
+
+def _says_os(record: Mapping[str, Any]) -> bool:
+    metadata = record.get("metadata")
+    return isinstance(metadata, dict) and bool(metadata.get("os_type"))

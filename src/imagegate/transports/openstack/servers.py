@@ -13,6 +13,7 @@ from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import (
     RecordError,
     Sets,
+    known,
     optional_boolean,
     optional_code,
     optional_text,
@@ -132,7 +133,7 @@ def server_target(
         else:
             singles[name] = value
     attributes = sets.attributes([("region", region), *singles.items()])
-    attributes |= sets.attributes((f"metadata.{key}", value) for key, value in metadata.items())
+    attributes |= sets.attributes(known("metadata", metadata.items(), unseen))
     owner = record.get("tenant_id")
     return Target(
         kind=Kind.INSTANCE,

@@ -60,11 +60,13 @@ class OpenStack:
         *,
         what: Sequence[str] = _WHAT,
         only: Mapping[str, Collection[str]] | None = None,
+        others: Collection[str] = (),
     ) -> Discovery:
         """Log in and list what the clouds hold.
 
         ``clouds`` names the regions wanted of each cloud, None for all that the service catalog has; ``what`` is
-        ``images``, ``servers`` or both; ``only`` narrows one of them to some regions (``{"servers": ["KR1"]}``).
+        ``images``, ``servers`` or both; ``only`` narrows one of them to some regions (``{"servers": ["KR1"]}``), and
+        with ``others=["servers"]`` the remaining regions are read too, but not missed where they have no such service.
         Raises UsageError for an unknown cloud or a malformed configuration. Anything else that goes wrong makes a
         catalog incomplete, with a reason; it is never taken for an empty one.
         """
@@ -75,7 +77,7 @@ class OpenStack:
         opened = open_clouds(clouds, limits=self._limits, counter=self._counter)
         self._clouds.update(opened)
         wanted = {name: _distinct(regions) for name, regions in clouds.items()}
-        found = survey(opened, wanted, what=what, only=_folded(only), limits=self._limits)
+        found = survey(opened, wanted, what=what, only=_folded(only), others=others, limits=self._limits)
         self._regions.update({(region.cloud, region.name): region for region in found.regions})
         targets: list[Target] = []
         for catalog in found.catalogs:
