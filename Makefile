@@ -8,15 +8,19 @@ FAST := tests/unit tests/property tests/checks tests/plugin tests/golden
 REAL := tests/contract tests/sandbox tests/real
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test test-fast test-real lint bench lock docs guest-tools clean
+.PHONY: demo test test-fast test-oldest test-real lint bench lock docs guest-tools clean
 
 demo: $(READY) guest-tools
 	$(BIN)/imagegate demo
 
-test: lint test-fast test-real
+test: lint test-fast test-oldest test-real
 
 test-fast: $(READY)
 	$(BIN)/python -m pytest -q -n 2 $(FAST)
+
+# the plugin on the lowest pytest that pyproject.toml allows; everything else runs on the newest
+test-oldest: $(VENV)-oldest/.ready
+	$(VENV)-oldest/bin/python -m pytest -q -n 2 tests/plugin
 
 test-real: $(READY) guest-tools
 	$(BIN)/python -m pytest -q $(REAL)
@@ -36,12 +40,17 @@ docs: $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url pyproject.toml --group dev -o tools/lock.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url pyproject.toml --group dev -c tools/oldest.txt -o tools/lock-oldest.txt
 
 guest-tools:
 	@tools/guest-tools.sh
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-oldest .mypy_cache .ruff_cache .pytest_cache
 
 $(READY): tools/lock.txt tools/bootstrap.sh pyproject.toml
 	@tools/bootstrap.sh $(VENV)
+
+$(VENV)-oldest/.ready: tools/lock-oldest.txt tools/bootstrap.sh pyproject.toml
+	@tools/bootstrap.sh $(VENV)-oldest tools/lock-oldest.txt
