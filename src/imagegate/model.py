@@ -277,7 +277,7 @@ class Step:
 
     Subclasses say how it is carried out (``steps/``). ``reads`` are the probes that tell whether the step still fits
     and whether it took effect. ``undo`` says how to take it back, None if there is no way. ``then`` says what must
-    come next. ``disconnects`` marks steps after which the guest cannot be reached.
+    come next. ``disconnects`` marks steps after which the guest cannot be reached (told, not yet acted on).
     """
 
     source: ClassVar[Source]

@@ -28,7 +28,7 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreachable:
-    """A target that could not be looked at (at all, or in its guest), and why."""
+    """A target whose guest could not be looked at, and why."""
 
     target: str
     reason: str
@@ -61,7 +61,7 @@ class PolicyInfo:
 class ScopeInfo:
     """What the run could see and what it could not. It comes before the findings in every report.
 
-    ``selected`` counts the targets that rules selected, ``seen`` those of which at least one needed fact was seen;
+    ``selected`` counts the targets that rules selected, ``seen`` those with a verdict other than unknown;
     ``missing`` names instances that were asked for and could not be looked for; ``unselected`` names instances that no
     rule selects; ``rules_without_targets`` are indexes of rules; ``relaxed`` tells which verifications were turned off.
     """
