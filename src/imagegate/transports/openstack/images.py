@@ -112,9 +112,9 @@ def image_target(record: Mapping[str, Any], *, cloud: str, region: str, project:
     attributes = sets.attributes([("region", region), *singles.items()])
     attributes |= sets.attributes(known("property", pairs(properties(record)), unseen))
     if singles.get("owner") == project:
-        attributes["owner"] = sets.of(project) | sets.of("self")
+        attributes["owner"] = sets.of(project, "self")
     try:
-        attributes["tag"] = frozenset(words(record.get("tags") or [], "tags"))
+        attributes["tag"] = sets.of(*words(record.get("tags") or [], "tags"))
     except RecordError:
         unseen.add("tag")
     return Target(
@@ -125,7 +125,7 @@ def image_target(record: Mapping[str, Any], *, cloud: str, region: str, project:
         region=region,
         owner=singles.get("owner") or None,
         attributes=attributes,
-        unseen=frozenset(unseen),
+        unseen=sets.of(*unseen),
     )
 
 
