@@ -98,6 +98,8 @@ members = st.builds(
 member_projects = st.builds(
     probes.MemberProjectsFact, missing=st.lists(st.sampled_from(PROJECTS) | foreign, max_size=3).map(tuple)
 )
+namesakes = st.builds(probes.NamesakesFact, images=st.lists(foreign, max_size=3).map(tuple))
+generations = st.builds(probes.GenerationsFact, newer=st.integers(0, 4) | numbers, newest=maybe)
 waivers = st.builds(
     probes.WaiversFact,
     waivers=st.lists(
@@ -118,10 +120,12 @@ waivers = st.builds(
 FACTS: Mapping[type[Probe[Any]], st.SearchStrategy[Any]] = {
     probes.File: files,
     probes.FlavorProbe: flavors,
+    probes.GenerationsProbe: generations,
     probes.ImageProbe: images,
     probes.KernelOption: kernel_options,
     probes.MemberProjectsProbe: member_projects,
     probes.MembersProbe: members,
+    probes.NamesakesProbe: namesakes,
     probes.ServerProbe: servers,
     probes.WaiversProbe: waivers,
 }
@@ -134,8 +138,12 @@ all_probes: st.SearchStrategy[Probe[Any]] = st.one_of(
         classify=st.sampled_from((None, "machine-id")),
     ),
     st.builds(probes.KernelOption, name=foreign),
+    st.builds(probes.NamesakesProbe, name=maybe),
     st.sampled_from(
-        (probes.FLAVOR, probes.IMAGE, probes.MEMBER_PROJECTS, probes.MEMBERS, probes.SERVER, probes.WAIVERS)
+        (
+            probes.FLAVOR, probes.GENERATIONS, probes.IMAGE, probes.MEMBER_PROJECTS, probes.MEMBERS, probes.NAMESAKES,
+            probes.SERVER, probes.WAIVERS,
+        )
     ),
 )
 owners = st.sampled_from(Owner)

@@ -1,5 +1,13 @@
 """What can be looked at. A probe is data; ``transports/`` carry out the look."""
 
+from imagegate.probes.catalog import (
+    GENERATIONS,
+    NAMESAKES,
+    GenerationsFact,
+    GenerationsProbe,
+    NamesakesFact,
+    NamesakesProbe,
+)
 from imagegate.probes.file import File, FileFact, FileKind
 from imagegate.probes.image import IMAGE, MEMBERS, ImageFact, ImageProbe, Member, MembersFact, MembersProbe
 from imagegate.probes.kernel import KernelOption, KernelOptionFact
@@ -9,9 +17,11 @@ from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiversProbe, WaiverU
 
 __all__ = [
     "FLAVOR",
+    "GENERATIONS",
     "IMAGE",
     "MEMBERS",
     "MEMBER_PROJECTS",
+    "NAMESAKES",
     "SERVER",
     "WAIVERS",
     "File",
@@ -19,6 +29,8 @@ __all__ = [
     "FileKind",
     "FlavorFact",
     "FlavorProbe",
+    "GenerationsFact",
+    "GenerationsProbe",
     "ImageFact",
     "ImageProbe",
     "KernelOption",
@@ -28,6 +40,8 @@ __all__ = [
     "MemberProjectsProbe",
     "MembersFact",
     "MembersProbe",
+    "NamesakesFact",
+    "NamesakesProbe",
     "ServerFact",
     "ServerProbe",
     "WaiverUse",

@@ -3,6 +3,7 @@
 from imagegate.steps.call import ApiStep, Call
 from imagegate.steps.files import EmptyFile, GuestStep, LinkFile
 from imagegate.steps.image import AddMember, RemoveMember, SetProtected, SetVisibility
+from imagegate.steps.image_fields import Rename, SetMinimum, SetProperty, SetTag
 from imagegate.steps.manual import Manual
 from imagegate.steps.server import StopServer
 
@@ -15,7 +16,11 @@ __all__ = [
     "LinkFile",
     "Manual",
     "RemoveMember",
+    "Rename",
+    "SetMinimum",
+    "SetProperty",
     "SetProtected",
+    "SetTag",
     "SetVisibility",
     "StopServer",
 ]

@@ -42,18 +42,20 @@ def image_root(url: str) -> str:
     return url.rstrip("/").removesuffix("/v2")
 
 
-def list_images(service: Service, deadline: Deadline) -> Listing:
-    """Every image that the project can see, those with ``os_hidden`` included (they can still be used)."""
+def list_images(service: Service, deadline: Deadline, only: Query | None = None) -> Listing:
+    """Every image that the project can see, those with ``os_hidden`` included (they can still be used); ``only`` are
+    filters of the API."""
     page = str(service.limits.page)
+    wanted = only or {}
 
     def fetch(query: Query) -> Page:
         return _page(service, query, deadline)
 
-    firsts: list[Query] = [{"limit": page, **_OLDEST_FIRST}, {"limit": "100"}, {}]
+    firsts: list[Query] = [{**wanted, "limit": page, **_OLDEST_FIRST}, {**wanted, "limit": "100"}, wanted]
     listing = read_list(fetch, firsts, most=service.limits.records)
     if listing.problem:
         return listing
-    hidden = read_list(fetch, [{"limit": page, "os_hidden": "true"}], most=service.limits.records)
+    hidden = read_list(fetch, [{**wanted, "limit": page, "os_hidden": "true"}], most=service.limits.records)
     if hidden.refused == 400:
         return listing  # a server that does not know os_hidden hides nothing
     for ident, record in hidden.records.items():

@@ -9,6 +9,7 @@ from typing import Any
 
 from imagegate.errors import StepError, UsageError
 from imagegate.model import Facts, Observation, Probe, Seen, Source, Step, Target, Unseen
+from imagegate.probes.catalog import GENERATIONS, NAMESAKES
 from imagegate.probes.image import IMAGE, MEMBERS
 from imagegate.probes.project import MEMBER_PROJECTS
 from imagegate.steps.call import ApiStep
@@ -92,11 +93,17 @@ class OpenStack:
         )
 
     def at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
-        """What the listing told; members of images that cannot have any, or not for our eyes, follow from it."""
+        """What the listing told; members of images that cannot have any, or not for our eyes, follow from it, and so do
+        siblings."""
         known = self._known.get(target.key, {})
         image = known.get(IMAGE)
-        follows = isinstance(image, Seen) and not (image.value.mine and image.value.visibility == "shared")
-        return all(probe in known or (follows and probe in (MEMBERS, MEMBER_PROJECTS)) for probe in probes)
+        follows: tuple[Probe[Any], ...] = ()
+        if isinstance(image, Seen) and not (image.value.mine and image.value.visibility == "shared"):
+            follows = (MEMBERS, MEMBER_PROJECTS)
+        region = self._regions.get((target.cloud or "", target.region or ""))
+        if isinstance(image, Seen) and region is not None and region.listed is not None:
+            follows += (NAMESAKES, GENERATIONS)
+        return all(probe in known or probe in follows for probe in probes)
 
     def look(self, target: Target, probes: Collection[Probe[Any]], *, timeout_s: float, fresh: bool) -> Facts:
         """As ``Transport.look``. What the listing told is not asked for again unless ``fresh``."""
@@ -108,7 +115,7 @@ class OpenStack:
             return Facts(lost, now)
         with self._lock:
             known = {} if fresh else dict(self._known.get(target.key, {}))
-        look = Look(target, region, known, Deadline.after(timeout_s))
+        look = Look(target, region, known, Deadline.after(timeout_s), fresh=fresh)
         facts = Facts({probe: look.at(probe) for probe in probes}, now)
         with self._lock:
             self._known.setdefault(target.key, {}).update(
