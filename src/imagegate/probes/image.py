@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from imagegate.model import Probe, Source
 
+WITHHELD = "(withheld)"
+"""Stands for the value of a property or metadata key that is named like a secret."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFact:

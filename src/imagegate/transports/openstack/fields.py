@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from imagegate.probes.image import WITHHELD
+
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
@@ -61,9 +63,6 @@ def optional_code(record: Mapping[str, Any], name: str) -> int | None:
         raise RecordError(f"record's {name!r} is a string, not a whole number")
     return optional_number(record, name)
 
-
-WITHHELD = "(withheld)"
-"""Stands for the value of a property or metadata key that is named like a secret."""
 
 _SECRET = re.compile(r"pass(word|wd|phrase)|secret|token|credential|private_?key|api_?key|access_?key", re.IGNORECASE)
 
