@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from imagegate.model import Kind, Target
-from imagegate.probes.image import ImageFact
+from imagegate.probes.image import RECORD_FIELDS, ImageFact
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import (
     RecordError,
@@ -23,15 +23,6 @@ from imagegate.transports.openstack.fields import (
 from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.limits import Deadline
 from imagegate.transports.openstack.paging import Listing, Page, Query, read_list
-
-_BASE = frozenset(
-    {
-        *("id", "name", "owner", "status", "visibility", "protected", "size", "virtual_size", "min_disk", "min_ram"),
-        *("checksum", "created_at", "updated_at", "tags", "container_format", "disk_format", "os_hash_algo"),
-        *("os_hash_value", "os_hidden", "direct_url", "locations", "stores", "self", "file", "schema"),
-    }
-)
-"""Fields of an image that are not custom properties (image API v2, "Show image")."""
 
 _OLDEST_FIRST = {"sort_key": "created_at", "sort_dir": "asc"}
 """What is created while the list is read comes last, and is seen."""
@@ -99,7 +90,7 @@ def parse_image(record: Mapping[str, Any], project: str) -> ImageFact:
 def properties(record: Mapping[str, Any]) -> dict[str, Any]:
     """The custom properties: flat keys, and those of a nested ``properties`` object where there is one (NHN Cloud
     documents both forms); a flat key wins."""
-    flat = {key: value for key, value in record.items() if key not in _BASE}
+    flat = {key: value for key, value in record.items() if key not in RECORD_FIELDS}
     nested = flat.get("properties")
     if isinstance(nested, dict):
         del flat["properties"]

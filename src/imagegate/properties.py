@@ -1,0 +1,63 @@
+"""Custom properties and tags of images: what a policy may ask of them, and when two values are the same. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from imagegate.probes.image import RECORD_FIELDS, ImageFact, like_a_secret
+
+_FOLDED = frozenset({"os_type", "os_distro"})
+_FLAGS = frozenset({"true", "false"})
+_EMPTY = frozenset({"", "null"})
+
+
+def same(key: str, one: str, other: str) -> bool:
+    """Whether two values of a property mean the same.
+
+    Clouds spell ``os_type``, ``os_distro`` and flags as they like (linux, Linux; true, True); all else is exact.
+    """
+    fold = key in _FOLDED or one.casefold() in _FLAGS
+    return one.casefold() == other.casefold() if fold else one == other
+
+
+def spoken(image: ImageFact) -> dict[str, str]:
+    """The properties that say something: an empty one, and a null of the API, do not."""
+    return {key: value for key, value in image.properties if value not in _EMPTY}
+
+
+def quoted(value: str) -> str:
+    """A value in quotes that none of its own can end."""
+    cut = value if len(value) <= 300 else value[:299] + "…"
+    return '"' + cut.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _custom(key: str) -> str:
+    if key in RECORD_FIELDS:
+        raise ValueError(f"{key} is a field of every image, not a custom property")
+    return key
+
+
+def _comparable(key: str) -> str:
+    if like_a_secret(key):
+        raise ValueError(f"property {key} is named like a secret: nothing is told of its value, use `present`")
+    return key
+
+
+def _addressable(tag: str) -> str:
+    if tag in {".", ".."}:
+        raise ValueError(f"{tag} is no tag that a URL can hold")
+    return tag
+
+
+Word = Annotated[str, Field(min_length=1, max_length=255)]
+"""A value, as long as the image API takes it."""
+Key = Annotated[Word, AfterValidator(_custom)]
+"""The name of a custom property."""
+ComparableKey = Annotated[Key, AfterValidator(_comparable)]
+"""The name of a custom property whose value may be looked at."""
+Tag = Annotated[Word, AfterValidator(_addressable)]
+"""A tag."""
+Least = Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)]
+"""A minimum, in GB or MB."""
