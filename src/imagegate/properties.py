@@ -35,13 +35,16 @@ def quoted(value: str) -> str:
 
 def _custom(key: str) -> str:
     if key in RECORD_FIELDS:
-        raise ValueError(f"{key} is a field of every image, not a custom property")
+        raise ValueError(f'"{key}" is a field of every image, not a custom property')
     return key
 
 
 def _comparable(key: str) -> str:
+    """As ``_custom``; whoever reports a wrong key of a mapping names it."""
+    if key in RECORD_FIELDS:
+        raise ValueError("is a field of every image, not a custom property")
     if like_a_secret(key):
-        raise ValueError(f"property {key} is named like a secret: nothing is told of its value, use `present`")
+        raise ValueError("is named like a secret: nothing is told of its value, use `present`")
     return key
 
 
@@ -55,8 +58,8 @@ Word = Annotated[str, Field(min_length=1, max_length=255)]
 """A value, as long as the image API takes it."""
 Key = Annotated[Word, AfterValidator(_custom)]
 """The name of a custom property."""
-ComparableKey = Annotated[Key, AfterValidator(_comparable)]
-"""The name of a custom property whose value may be looked at."""
+ComparableKey = Annotated[Word, AfterValidator(_comparable)]
+"""The same as a key of a mapping, where its value may be looked at."""
 Tag = Annotated[Word, AfterValidator(_addressable)]
 """A tag."""
 Least = Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)]
