@@ -15,8 +15,8 @@ os_type. Case is no difference in os_type, os_distro and in true and false. Tags
 Fix
 ---
 Set a property for which one value alone is allowed, remove those of ``absent``, raise minimums: DISRUPTIVE, since
-servers may boot differently or no more. Add tags: SAFE. Where several values are allowed, and for tags that begin with
-an underscore (NHN Cloud lets nobody add these), a person decides or asks.
+servers may boot differently or no more. Add tags: SAFE. Where several values are allowed a person decides, and for tags
+that the API does not add (those that begin with an underscore, say) a person asks the cloud's support.
 
 References
 ----------
@@ -33,7 +33,7 @@ from imagegate import (
 )  # fmt: skip
 from imagegate.probes import IMAGE, ImageFact
 from imagegate.probes.image import WITHHELD
-from imagegate.properties import ComparableKey, Key, Least, Tag, Word, quoted, same, spoken
+from imagegate.properties import ComparableKey, Key, Least, Word, addable, quoted, same, spoken
 
 MINIMUMS: tuple[tuple[Literal["min_disk", "min_ram"], str], ...] = (("min_disk", "GB"), ("min_ram", "MB"))
 
@@ -46,7 +46,7 @@ class Wanted(Params):
     )
     present: list[Key] = Field(default=[], description="Properties that must be there, whatever they say.")
     absent: list[Key] = Field(default=[], description="Properties that must not be there.")
-    tags: list[Tag] = Field(default=[], description="Tags that must be there.")
+    tags: list[Word] = Field(default=[], description="Tags that must be there.")
     min_disk: Least | dict[Word, Least] | None = Field(
         default=None, description="The least `min_disk` in GB, or the least by os_type: `{windows: 50}`."
     )
@@ -167,10 +167,10 @@ def edit(image: ImageFact, key: str, value: str | None) -> Step:
 
 def tagged(image: ImageFact, tag: str) -> Step:
     """Add a tag, where the API lets anybody."""
-    if tag.startswith("_"):
+    if not addable(tag):
         return steps.Manual(
             subject=f"tag {tag}", summary=f"ask the cloud's support for tag {tag} on image {image.id}",
-            why="tags that begin with an underscore cannot be added",
+            why="the API does not add tags that begin with _ or hold a slash or letters beyond ASCII",
         )  # fmt: skip
     return steps.SetTag(
         tag=tag, subject=f"tag {tag}", summary=f"add tag {tag}", level=Level.SAFE, phase=Phase.PROPERTIES,

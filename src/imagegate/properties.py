@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -11,6 +12,8 @@ from imagegate.probes.image import RECORD_FIELDS, ImageFact, like_a_secret
 _FOLDED = frozenset({"os_type", "os_distro"})
 _FLAGS = frozenset({"true", "false"})
 _EMPTY = frozenset({"", "null"})
+_ADDABLE = re.compile(r"[ -.0-^`-~][ -.0-~]*")
+"""ASCII that can be printed, without / anywhere and without _ at the start."""
 
 
 def same(key: str, one: str, other: str) -> bool:
@@ -33,6 +36,12 @@ def quoted(value: str) -> str:
     return '"' + cut.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def addable(tag: str) -> bool:
+    """Whether the API's path can hold a tag: Glance reads a slash as the end of it and takes letters beyond ASCII for
+    others, and NHN Cloud refuses those that begin with an underscore."""
+    return _ADDABLE.fullmatch(tag) is not None and tag not in {".", ".."}
+
+
 def _custom(key: str) -> str:
     if key in RECORD_FIELDS:
         raise ValueError(f'"{key}" is a field of every image, not a custom property')
@@ -48,19 +57,11 @@ def _comparable(key: str) -> str:
     return key
 
 
-def _addressable(tag: str) -> str:
-    if tag in {".", ".."}:
-        raise ValueError(f"{tag} is no tag that a URL can hold")
-    return tag
-
-
 Word = Annotated[str, Field(min_length=1, max_length=255)]
 """A value, as long as the image API takes it."""
 Key = Annotated[Word, AfterValidator(_custom)]
 """The name of a custom property."""
 ComparableKey = Annotated[Word, AfterValidator(_comparable)]
 """The same as a key of a mapping, where its value may be looked at."""
-Tag = Annotated[Word, AfterValidator(_addressable)]
-"""A tag."""
 Least = Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)]
 """A minimum, in GB or MB."""

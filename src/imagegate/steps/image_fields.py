@@ -76,7 +76,10 @@ class SetProperty(ImageStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetTag(ImageStep):
-    """Put a tag on the image, or (``there`` False) take it off; other tags are left alone."""
+    """Put a tag on the image, or (``there`` False) take it off; other tags are left alone.
+
+    ``tag`` is one that ``properties.addable`` takes: others would not arrive as they are.
+    """
 
     tag: str
     there: bool = True
