@@ -111,6 +111,16 @@ def test_a_name_taken_since_the_plan_is_left_to_its_owner(scene):
     assert ledger(scene.box)[image] == before
 
 
+def test_of_two_images_that_would_get_one_name_one_does(scene):
+    images = [scene.image(f"{word} {scene.tag}") for word in ("web", "Web", "WEB")]
+    scene.policy(**{NAME: {"pattern": "[a-z0-9-]+", "rename": "golden-{name}"}})
+    ran = scene.audit(*DISRUPTIVE)
+    assert ran.code == 1
+    names = sorted(scene.owner.get(image)["name"] for image in images)
+    assert names.count(f"golden-web-{scene.tag}") == 1
+    assert {state for _, state in states(ran, NAME).values()} == {"verified", "refused"}
+
+
 def test_visibility_and_the_members_that_would_come_back(scene):
     shared = scene.image("shared", scene.prod.project, "no-such-project")
     community = scene.image("community", visibility="community")

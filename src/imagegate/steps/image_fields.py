@@ -43,7 +43,7 @@ class Rename(ImageStep):
         return seen[IMAGE].name == self.name
 
     def call(self, seen: Facts) -> Call:
-        return patch(seen, "replace", "name", self.name)
+        return replace(patch(seen, "replace", "name", self.name), claim=self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,10 @@
 
 import pytest
 
-from imagegate.model import Unseen
+from imagegate.errors import StepRefused
+from imagegate.model import Level, Phase, Unseen
 from imagegate.probes import GENERATIONS, IMAGE, NAMESAKES, NamesakesProbe
+from imagegate.steps import Rename
 
 TWIN = {"name": "golden-web-20260510"}
 
@@ -108,3 +110,17 @@ def test_the_catalog_is_listed_for_siblings_where_it_was_not(cloud, transport, t
     assert not isinstance(look(transport, target, GENERATIONS), Unseen)
     assert not isinstance(look(transport, target, NAMESAKES), Unseen)
     assert transport.requests == before + 2, "the list and that of hidden images"
+
+
+def test_two_images_that_both_find_a_name_free_do_not_both_take_it(cloud, transport, targets, kit):
+    cloud.image()
+    cloud.image()
+    cloud.on(lambda r: kit.Reply(json=cloud.images[0]) if r.method == "PATCH" else None)
+    found = [targets(0), targets(1)]
+    step = Rename(name="new", subject="name", summary="rename", level=Level.DISRUPTIVE, phase=Phase.PROPERTIES, why="w")
+    seen = [transport.look(target, step.reads, timeout_s=5.0, fresh=True) for target in found]
+    for _ in range(2):
+        transport.apply(found[0], step, seen[0], timeout_s=5.0)
+    with pytest.raises(StepRefused, match=f"{found[0].key} takes this name in the same run: nothing was written"):
+        transport.apply(found[1], step, seen[1], timeout_s=5.0)
+    assert [one.path.rpartition("/")[2] for one in cloud.log if one.method == "PATCH"] == [found[0].id] * 2

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from imagegate.errors import StepError, UsageError
+from imagegate.errors import StepError, StepRefused, UsageError
 from imagegate.model import Facts, Observation, Probe, Seen, Source, Step, Target, Unseen
 from imagegate.probes.catalog import GENERATIONS, NAMESAKES
 from imagegate.probes.image import IMAGE, MEMBERS
@@ -38,6 +38,7 @@ class OpenStack:
         self._clouds: dict[str, Cloud] = {}
         self._regions: dict[tuple[str, str], Region] = {}
         self._known: dict[str, Observations] = {}
+        self._claims: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
     @property
@@ -136,6 +137,11 @@ class OpenStack:
                 f"{step.summary}: no {call.service} service of {target.cloud}/{target.region} was reached",
                 changed=False,
             )
+        if call.claim is not None:
+            with self._lock:
+                holder = self._claims.setdefault((service.url, call.claim), target.key)
+            if holder != target.key:
+                raise StepRefused(f"{step.summary}: {holder} takes this name in the same run: nothing was written")
         try:
             service.write(call, service.url + call.path, Deadline.after(timeout_s))
         except ApiError as error:
