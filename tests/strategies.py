@@ -139,6 +139,7 @@ all_probes: st.SearchStrategy[Probe[Any]] = st.one_of(
     ),
     st.builds(probes.KernelOption, name=foreign),
     st.builds(probes.NamesakesProbe, name=maybe),
+    st.builds(probes.GenerationsProbe, generation=maybe),
     st.sampled_from(
         (
             probes.FLAVOR, probes.GENERATIONS, probes.IMAGE, probes.MEMBER_PROJECTS, probes.MEMBERS, probes.NAMESAKES,

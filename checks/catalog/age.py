@@ -9,7 +9,8 @@ Passes when
 -----------
 The image was created within ``max_days``; or fewer than ``keep`` active images of its family were created after it in
 the region. A family is the owner's images whose names differ in their date (``golden-web-20260510``), or where there is
-none, in the number at their end (``golden-web-v12``).
+none, in the number at their end (``golden-web-v12``); or whose names differ only in the end that matches
+``generation``, where the policy says so.
 
 Fix
 ---
@@ -29,7 +30,8 @@ from pydantic import Field
 from imagegate import Check, Facts, Fix, Kind, Level, Note, Params, Refusal, Severity, Step, Violation, steps
 from imagegate.dates import moment
 from imagegate.errors import Unobserved
-from imagegate.probes import GENERATIONS, IMAGE
+from imagegate.patterns import PatternText
+from imagegate.probes import IMAGE, GenerationsProbe
 
 
 class Wanted(Params):
@@ -37,6 +39,14 @@ class Wanted(Params):
 
     max_days: int = Field(ge=1, le=36_500, description="The age in days that an image may reach.")
     keep: int = Field(default=1, ge=0, le=1000, description="So many generations of a family may be older.")
+    generation: PatternText | None = Field(
+        default=None, description="A regular expression for the end of a name that tells generations apart."
+    )
+
+
+def later(want: Wanted) -> GenerationsProbe:
+    """The probe for the families that the policy means."""
+    return GenerationsProbe(generation=want.generation)
 
 
 def applies(seen: Facts, want: Wanted) -> str | None:
@@ -60,10 +70,10 @@ def evaluate(seen: Facts, want: Wanted) -> Iterator[Violation | Note]:
         return
     if want.keep == 0:
         yield Violation(subject="age", expected=f"at most {want.max_days} days", actual=f"{days} days")
-    elif (newer := seen[GENERATIONS].newer) >= want.keep:
+    elif (newer := seen[later(want)].newer) >= want.keep:
         yield Violation(
             subject="age", expected=f"at most {want.max_days} days, or one of the last {want.keep} of its family",
-            actual=f"{days} days, {newer} newer, the newest {(seen[GENERATIONS].newest or '(no name)')[:255]}",
+            actual=f"{days} days, {newer} newer, the newest {(seen[later(want)].newest or '(no name)')[:255]}",
         )  # fmt: skip
     else:
         yield Note(text=f"{days} days old, and kept as one of the last of its family")
@@ -85,7 +95,7 @@ CHECK = Check(
     severity=Severity.LOW,
     kind=Kind.IMAGE,
     needs=(IMAGE,),
-    uses=(GENERATIONS,),
+    asks=lambda want: (later(want),),
     params=Wanted,
     applies=applies,
     evaluate=evaluate,

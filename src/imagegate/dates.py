@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 
+from imagegate.patterns import compiled
+
 _DAY = re.compile(r"(?<![0-9])(20[0-9]{2})([-.]?)([0-9]{2})\2([0-9]{2})(?![0-9])")
 _COUNT = re.compile(r"[0-9]+(?:[._-][0-9]+)*\Z")
 _VENDOR = re.compile(
@@ -34,9 +36,17 @@ def day_of(text: str) -> date | None:
     return found[0][0] if found and found[0][1] == 0 else None
 
 
-def family(name: str) -> str:
-    """What generations of one image have in common: the name without its last date; without one, without the number
-    at its end; else the whole name. ``golden-web-20260510`` is of the family ``golden-web-*``."""
+def family(name: str, generation: str | None = None) -> str:
+    """What generations of one image have in common: ``golden-web-20260510`` is of the family ``golden-web-*``.
+
+    It is the name without its last date; without one, without the number at its end; else the whole name.
+    ``generation`` is a pattern (``patterns``) that takes the place of these rules: the longest end of the name that
+    matches tells generations apart.
+    """
+    if generation is not None:
+        ends = range(max(len(name) - _LONGEST, 0), len(name))
+        begin = next((at for at in ends if compiled(generation).fullmatch(name[at:])), None)
+        return name if begin is None else f"{name[:begin]}*"
     if days := days_in(name):
         _, begin, end = days[-1]
         return f"{name[:begin]}*{name[end:]}"

@@ -12,7 +12,7 @@ import yaml
 from imagegate import sandbox
 from imagegate.errors import StepError, StepRefused
 from imagegate.model import Facts, Kind, Level, Phase, Unseen
-from imagegate.probes import FLAVOR, GENERATIONS, IMAGE, MEMBER_PROJECTS, MEMBERS, NAMESAKES, SERVER
+from imagegate.probes import FLAVOR, GENERATIONS, IMAGE, MEMBER_PROJECTS, MEMBERS, NAMESAKES, SERVER, GenerationsProbe
 from imagegate.properties import addable
 from imagegate.steps import (
     AddMember,
@@ -380,6 +380,8 @@ def test_generations(golden, transport):
     found = discover(transport)
     seen = [look(transport, target_of(found, ident), GENERATIONS, fresh=False)[GENERATIONS] for ident in made]
     assert [(one.newer, one.newest) for one in seen] == [(1, "gen-web-20260201"), (0, None), (0, None)]
+    by_rule = GenerationsProbe(generation="-[a-z]+-[0-9]+")
+    assert look(transport, target_of(found, made[0]), by_rule)[by_rule].newer == 1, "a queued image is no generation"
 
 
 def test_somebody_elses_image(golden, clouds, transport):

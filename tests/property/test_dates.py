@@ -49,6 +49,22 @@ def test_families(name, expected):
 
 
 @pytest.mark.parametrize(
+    ("name", "rule", "expected"),
+    [
+        ("golden-web-20260510", "-[0-9]{8}(-[0-9]+)?", "golden-web*"),
+        ("golden-web-20260510-2", "-[0-9]{8}(-[0-9]+)?", "golden-web*"),
+        ("golden-web-v3", "-[0-9]{8}", "golden-web-v3"),
+        ("golden-web-v3-rc1", "-v[0-9]+(-rc[0-9])?", "golden-web*"),
+        ("v3", "v[0-9]", "*"),
+        ("", "-[0-9]*", ""),
+        ("golden 1", ".*", "*"),
+    ],
+)
+def test_families_by_the_policys_rule(name, rule, expected):
+    assert family(name, rule) == expected
+
+
+@pytest.mark.parametrize(
     "name",
     ["Ubuntu Server 24.04.3 LTS (2026.03.10)", "Windows 2012 R2 STD (2020.02.18) EN", "Windows 2016 STD(2026.03.10.) EN",
      "Windows 2019 STD(2020. 08. 18.)", "Rocky (2022.11.4)", "x (2026-03-10) ko"],

@@ -45,14 +45,16 @@ class GenerationsFact:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationsProbe(Probe[GenerationsFact]):
     """The later generations of an image of ours, as the catalog was listed when the run began. Of other projects'
-    images it stays unseen."""
+    images it stays unseen. ``generation`` is the rule of its families, None the usual one."""
 
     source: ClassVar[Source] = Source.IMAGE
     fact: ClassVar[type] = GenerationsFact
 
+    generation: str | None = None
+
     @property
     def key(self) -> str:
-        return "generations"
+        return "generations" if self.generation is None else f"generations:{self.generation}"
 
 
 NAMESAKES = NamesakesProbe()

@@ -6,13 +6,15 @@ from hypothesis import strategies as st
 from tests.checks.harness import BadParams, ByHand, Fails, NotApplicable, Passes, Table, Unknown, given, wrong
 
 from imagegate.model import Facts, Level
-from imagegate.probes import GENERATIONS, IMAGE, GenerationsFact, ImageFact
+from imagegate.probes import GENERATIONS, IMAGE, GenerationsFact, GenerationsProbe, ImageFact
 
 OURS = ImageFact(
     id="i-1", name="golden-web-20260510", owner="p-owner", mine=True, status="active", visibility="private",
     protected=True, created_at="2026-05-10T23:59:59Z",
 )  # fmt: skip
 NEWEST = "golden-web-20261101"
+RULE = "-[0-9]{8}(-[0-9]+)?"
+BY_RULE = GenerationsProbe(generation=RULE)
 
 
 def image(newer: int = 0, **change) -> Facts:
@@ -21,7 +23,13 @@ def image(newer: int = 0, **change) -> Facts:
     return given({IMAGE: replace(OURS, **change), GENERATIONS: later})
 
 
-def at_most(days: int, **more: int) -> dict[str, int]:
+def by_rule(newer: int) -> Facts:
+    """The same, where the policy says what a family is."""
+    later = GenerationsFact(newer=newer, newest=NEWEST if newer else None)
+    return given({IMAGE: OURS, BY_RULE: later})
+
+
+def at_most(days: int, **more: object) -> dict[str, object]:
     """Parameters."""
     return {"max_days": days, **more}
 
@@ -62,6 +70,18 @@ TABLE = Table(
             name="nothing is kept, others unseen", seen=image().without(GENERATIONS, "not ours"),
             want=at_most(90, keep=0), violations=(wrong("age", "at most 90 days", "196 days"),),
         ),
+        Passes(
+            name="the policy has a rule for families", seen=by_rule(newer=0), want=at_most(90, generation=RULE),
+            note="196 days old, and kept as one of the last of its family",
+        ),
+        Fails(
+            name="too old by the policy's rule", seen=by_rule(newer=1), want=at_most(90, generation=RULE),
+            violations=(old(90, 1, 1),),
+        ),
+        Unknown(
+            name="unseen by the policy's rule", seen=by_rule(newer=1).without(BY_RULE, "not ours"),
+            want=at_most(90, generation=RULE), reason="not ours",
+        ),
         Unknown(
             name="old, others unseen", seen=image().without(GENERATIONS, "not ours"), want=at_most(90),
             reason="not ours",
@@ -78,10 +98,11 @@ TABLE = Table(
         ByHand(name="a candidate", seen=image(newer=1), want=at_most(90), steps=(RETIRE,), left=("age",)),
         BadParams(name="no age", want={}, message="Field required"),
         BadParams(name="no day at all", want=at_most(0), message="greater than or equal to 1"),
+        BadParams(name="a rule that is none", want=at_most(1, generation="-(v"), message="a ( without its )"),
         BadParams(name="fewer than none", want=at_most(1, keep=-1), message="greater than or equal to 0"),
         BadParams(name="a misspelt parameter", want=at_most(1, kept=1), message="Extra inputs"),
     ),
-    wants=st.fixed_dictionaries({"max_days": st.integers(1, 400), "keep": st.integers(0, 3)}),
+    wants=st.fixed_dictionaries({"max_days": st.integers(1, 400), "keep": st.integers(0, 3), "generation": st.sampled_from((None, RULE))}),
 )  # fmt: skip
 
 test_case, test_table_is_complete = TABLE.tests()

@@ -4,7 +4,7 @@ import pytest
 
 from imagegate.errors import StepRefused
 from imagegate.model import Level, Phase, Unseen
-from imagegate.probes import GENERATIONS, IMAGE, NAMESAKES, NamesakesProbe
+from imagegate.probes import GENERATIONS, IMAGE, NAMESAKES, GenerationsProbe, NamesakesProbe
 from imagegate.steps import Rename
 
 TWIN = {"name": "golden-web-20260510"}
@@ -97,6 +97,15 @@ def test_generations(cloud, transport, targets):
     seen = [look(transport, targets(number), GENERATIONS).value for number in range(4)]
     newest = "golden-web-20260710"
     assert [(one.newer, one.newest) for one in seen] == [(2, newest), (1, newest), (0, None), (0, None)]
+
+
+def test_generations_by_the_policys_rule(cloud, transport, targets):
+    for number, name in enumerate(("web-a1", "web-b7", "db-a2")):
+        cloud.image(name=name, created_at=f"2026-05-1{number}T00:00:00Z")
+    probe = GenerationsProbe(generation="-[a-z][0-9]")
+    target = targets()
+    assert transport.at_hand(target, [IMAGE, probe])
+    assert (look(transport, target, probe).value.newer, look(transport, target, GENERATIONS).value.newer) == (1, 0)
 
 
 def test_the_catalog_is_listed_for_siblings_where_it_was_not(cloud, transport, targets):

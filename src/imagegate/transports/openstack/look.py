@@ -79,7 +79,7 @@ class Look:
         if not image.mine:
             raise ApiError(f"owned by project {image.owner or '(none)'}: only its owner sees all its images")
         if isinstance(probe, GenerationsProbe):
-            value: object = self._region.siblings(self._deadline).generations(image)
+            value: object = self._region.siblings(self._deadline).generations(image, probe.generation)
         elif self._fresh or probe.name is not None:
             service = self._service(self._region.image, "image")
             name = image.name if probe.name is None else probe.name

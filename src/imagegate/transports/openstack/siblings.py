@@ -25,7 +25,17 @@ _LEAVING = frozenset({"deleted", "pending_delete"})
 class _Index:
     problem: str | None
     names: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    families: dict[str, list[tuple[datetime, str, str]]] = field(default_factory=lambda: defaultdict(list))
+    active: list[tuple[datetime, str, str]] = field(default_factory=list)
+    families: dict[str | None, dict[str, list[tuple[datetime, str, str]]]] = field(default_factory=dict)
+
+    def generations(self, rule: str | None) -> dict[str, list[tuple[datetime, str, str]]]:
+        """The active images by family, oldest first; put together once for each rule."""
+        if rule not in self.families:
+            made: dict[str, list[tuple[datetime, str, str]]] = defaultdict(list)
+            for one in sorted(self.active):
+                made[family(one[2], rule)].append(one)
+            self.families[rule] = made
+        return self.families[rule]
 
 
 class Siblings:
@@ -53,9 +63,7 @@ class Siblings:
             if status == "active" and at is None:
                 index.problem = index.problem or f"image {ident} does not say when it was created"
             elif status == "active" and at is not None:
-                index.families[family(name)].append((at, ident, name))
-        for generations in index.families.values():
-            generations.sort()
+                index.active.append((at, ident, name))
         if index.problem is not None:
             raise ApiError(index.problem)
         return index
@@ -64,12 +72,12 @@ class Siblings:
         """The other images of this one's name."""
         return _others(self._index.names.get(image.name, ()), image)
 
-    def generations(self, image: ImageFact) -> GenerationsFact:
+    def generations(self, image: ImageFact, rule: str | None) -> GenerationsFact:
         """The generations after this one."""
         at = moment(image.created_at)
         if at is None:
             raise ApiError("the image does not say when it was created")
-        known = self._index.families.get(family(image.name), [])
+        known = self._index.generations(rule).get(family(image.name, rule), [])
         newer = [one for one in known[bisect_right(known, (at, image.id, image.name)) :] if one[1] != image.id]
         return GenerationsFact(newer=len(newer), newest=newer[-1][2] if newer else None)
 

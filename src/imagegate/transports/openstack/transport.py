@@ -9,7 +9,7 @@ from typing import Any
 
 from imagegate.errors import StepError, StepRefused, UsageError
 from imagegate.model import Facts, Observation, Probe, Seen, Source, Step, Target, Unseen
-from imagegate.probes.catalog import GENERATIONS, NAMESAKES
+from imagegate.probes.catalog import NAMESAKES, GenerationsProbe
 from imagegate.probes.image import IMAGE, MEMBERS
 from imagegate.probes.project import MEMBER_PROJECTS
 from imagegate.steps.call import ApiStep
@@ -103,7 +103,8 @@ class OpenStack:
             follows = (MEMBERS, MEMBER_PROJECTS)
         region = self._regions.get((target.cloud or "", target.region or ""))
         if isinstance(image, Seen) and region is not None and region.listed is not None:
-            follows += (NAMESAKES, GENERATIONS)
+            follows += (NAMESAKES,)
+            return all(probe in known or probe in follows or isinstance(probe, GenerationsProbe) for probe in probes)
         return all(probe in known or probe in follows for probe in probes)
 
     def look(self, target: Target, probes: Collection[Probe[Any]], *, timeout_s: float, fresh: bool) -> Facts:
