@@ -100,6 +100,37 @@ member_projects = st.builds(
 )
 namesakes = st.builds(probes.NamesakesFact, images=st.lists(foreign, max_size=3).map(tuple))
 generations = st.builds(probes.GenerationsFact, newer=st.integers(0, 4) | numbers, newest=maybe)
+contents = st.builds(
+    probes.Content,
+    size=st.sampled_from((1024, 2048, 0, None)),
+    checksum=st.sampled_from(("c1", "C1", "c2", "", None)),
+    hash_algo=st.sampled_from(("sha512", None)),
+    hash_value=st.sampled_from(("h1", "h2", None)),
+    disk_format=maybe,
+    container_format=maybe,
+)
+of_copies = pairs_of_text | st.dictionaries(
+    st.sampled_from(("source_image_id", "imagegate_copying", "nhncloud_allow_download", "token", "instance_uuid")),
+    st.sampled_from(("", "false", "0000-1111")) | foreign,
+).map(lambda said: tuple(sorted(said.items())))
+copies = st.builds(
+    probes.CopiesFact,
+    home=st.sampled_from(("KR1", "KR2", "kr2")),
+    source=contents,
+    images=st.lists(
+        st.builds(
+            probes.Copy,
+            image=st.builds(
+                replace, images, status=st.sampled_from(("active", "queued", "saving", "killed")), properties=of_copies
+            ),
+            content=contents,
+            how=st.sampled_from(("declared", "link", "checksum", "name")),
+            members=st.none() | members.map(lambda fact: fact.members),
+        ),
+        max_size=3,
+    ).map(tuple),
+    origin=st.none() | contents,
+)
 waivers = st.builds(
     probes.WaiversFact,
     waivers=st.lists(
@@ -118,6 +149,7 @@ waivers = st.builds(
 
 #: A strategy for what each type of probe sees; tests prove that no type is left out.
 FACTS: Mapping[type[Probe[Any]], st.SearchStrategy[Any]] = {
+    probes.CopiesProbe: copies,
     probes.File: files,
     probes.FlavorProbe: flavors,
     probes.GenerationsProbe: generations,
@@ -138,6 +170,17 @@ all_probes: st.SearchStrategy[Probe[Any]] = st.one_of(
         classify=st.sampled_from((None, "machine-id")),
     ),
     st.builds(probes.KernelOption, name=foreign),
+    st.builds(
+        probes.CopiesProbe,
+        region=foreign,
+        link=foreign,
+        linked=st.booleans(),
+        checksum=st.booleans(),
+        named=st.booleans(),
+        name=maybe,
+        declared=pairs_of_text,
+        members=st.booleans(),
+    ),
     st.builds(probes.NamesakesProbe, name=maybe),
     st.builds(probes.GenerationsProbe, generation=maybe),
     st.sampled_from(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from imagegate.errors import Owner, StepError, StepRefused, ToolError
@@ -34,7 +35,7 @@ from imagegate.model import (
 from imagegate.plan import Grant, Plan, make_plan, over_limit, refuse_all
 from imagegate.probes.server import SERVER
 from imagegate.progress import Progress, Silent
-from imagegate.transports import Transport
+from imagegate.transports import Carrier, Transport, Watch
 
 MAX_ROUNDS = 3
 """How often a target is planned and mended in one run before it counts as not converging."""
@@ -262,7 +263,13 @@ class Engine:
             looks = map(seen.observation, step.reads)
             if step.source is Source.GUEST and any(isinstance(one, Seen) and one.origin for one in looks):
                 raise StepRefused(f"{step.subject}: the instance is off: start it, then run again")
-            transport.apply(target, step, seen, timeout_s=self.settings.look_timeout_s)
+            if not step.lengthy:
+                transport.apply(target, step, seen, timeout_s=self.settings.look_timeout_s)
+            elif isinstance(transport, Carrier):
+                told = partial(self.progress.moved, target, step)
+                transport.carry(target, step, seen, Watch(moved=told, cancelled=self.cancelled))
+            else:
+                raise StepError(f"{step.subject}: nothing can carry this out", changed=False)
 
         def before_power() -> None:
             if guest_probes:

@@ -68,13 +68,14 @@ class Phase(IntEnum):
     IDENTITY = 30
     LOGIN = 40
     POWER = 90
-    # images: narrow before widening, protect at the end
+    # images: narrow before widening, protect at the end; other regions get what has become of it
     UNPROTECT = 110
     PROPERTIES = 120
     REMOVE_MEMBERS = 130
     VISIBILITY = 140
     ADD_MEMBERS = 150
     PROTECTION = 160
+    COPIES = 170
 
 
 class Kind(StrEnum):
@@ -278,9 +279,11 @@ class Step:
     Subclasses say how it is carried out (``steps/``). ``reads`` are the probes that tell whether the step still fits
     and whether it took effect. ``undo`` says how to take it back, None if there is no way. ``then`` says what must
     come next. ``disconnects`` marks steps after which the guest cannot be reached (told, not yet acted on).
+    ``lengthy`` steps move much data: they tell how far they are, and end early when the run is interrupted.
     """
 
     source: ClassVar[Source]
+    lengthy: ClassVar[bool] = False
 
     subject: str
     summary: str

@@ -19,6 +19,9 @@ class Progress(Protocol):
     def applying(self, target: Target, step: Step) -> None:
         """A step is about to be applied."""
 
+    def moved(self, target: Target, step: Step, done: int, total: int) -> None:
+        """A lengthy step has moved ``done`` of ``total`` bytes; called often."""
+
     def applied(self, target: Target, step: Step, problem: str | None) -> None:
         """A step came to its end; ``problem`` says what went wrong."""
 
@@ -33,6 +36,9 @@ class Silent:
         """Say nothing."""
 
     def applying(self, target: Target, step: Step) -> None:
+        """Say nothing."""
+
+    def moved(self, target: Target, step: Step, done: int, total: int) -> None:
         """Say nothing."""
 
     def applied(self, target: Target, step: Step, problem: str | None) -> None:

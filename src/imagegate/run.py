@@ -61,6 +61,7 @@ class Run:
     _narrowed: bool = field(init=False, default=False)
     _total: int = field(init=False, default=0)
     _requests: Callable[[], int] = field(init=False, default=lambda: 0)
+    _also: Callable[[], tuple[CatalogScope, ...]] = field(init=False, default=lambda: ())
 
     def __post_init__(self) -> None:
         self.started = datetime.now(UTC)
@@ -183,6 +184,7 @@ class Run:
         self.discovery = cloud.discover(clouds, what=what, only=self._regions_of_rules(), others=self._others())
         self._targets = list(self.discovery.targets)
         self._requests = lambda: cloud.requests
+        self._also = lambda: cloud.also
         return cloud
 
     def _others(self) -> list[str]:
@@ -377,7 +379,7 @@ class Run:
             selected=len(targets),
             seen=len(judged & targets.keys()),
             unreachable=tuple(_unreachable(targets, self.engine.facts)),
-            catalogs=self.discovery.catalogs,
+            catalogs=(*self.discovery.catalogs, *self._also()),
             rules_without_targets=self._idle_rules,
             strict_rules=self.policy.strict_rules,
             missing=tuple(self._missing),

@@ -8,6 +8,7 @@ from imagegate.probes.catalog import (
     NamesakesFact,
     NamesakesProbe,
 )
+from imagegate.probes.copies import Content, CopiesFact, CopiesProbe, Copy
 from imagegate.probes.file import File, FileFact, FileKind
 from imagegate.probes.image import IMAGE, MEMBERS, ImageFact, ImageProbe, Member, MembersFact, MembersProbe
 from imagegate.probes.kernel import KernelOption, KernelOptionFact
@@ -24,6 +25,10 @@ __all__ = [
     "NAMESAKES",
     "SERVER",
     "WAIVERS",
+    "Content",
+    "CopiesFact",
+    "CopiesProbe",
+    "Copy",
     "File",
     "FileFact",
     "FileKind",

@@ -1,6 +1,7 @@
 """What can be done. A step is data: it simulates itself on facts and renders itself; ``transports/`` carry it out."""
 
 from imagegate.steps.call import ApiStep, Call
+from imagegate.steps.copy import CopyImage
 from imagegate.steps.files import EmptyFile, GuestStep, LinkFile
 from imagegate.steps.image import AddMember, RemoveMember, SetProtected, SetVisibility
 from imagegate.steps.image_fields import Rename, SetMinimum, SetProperty, SetTag
@@ -11,6 +12,7 @@ __all__ = [
     "AddMember",
     "ApiStep",
     "Call",
+    "CopyImage",
     "EmptyFile",
     "GuestStep",
     "LinkFile",

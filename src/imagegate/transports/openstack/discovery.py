@@ -23,6 +23,9 @@ from imagegate.transports.openstack.region import Catalog, Region, image_catalog
 EVERYWHERE = "*"
 """Stands for the region in a scope where not even the regions could be learned."""
 
+CLOSED = {"us1": "NHN Cloud closed its region US1 on 2026-03-31: take it out of the policy"}
+"""Regions that no longer exist, in lower case. Source: release notes of NHN Cloud."""
+
 Only = Mapping[str, Collection[str]]
 """Regions, folded to lower case, that one of ``images`` and ``servers`` is read in; without an entry, in all."""
 
@@ -159,6 +162,16 @@ def _regions(
     return list(regions.values()), absent
 
 
+def open_region(cloud: Cloud, name: str, *, limits: Limits) -> Region:
+    """A region that nobody has asked for yet, for its images. ApiError where the service catalog has none there."""
+    login = log_in(cloud, limits=limits, deadline=Deadline.after(limits.token_s))
+    endpoint = login.endpoint("image", name)
+    if endpoint is None:
+        raise ApiError(_missing(login, "image", name))
+    found, _ = _regions(cloud, login, [endpoint.region], what=("images",), only={}, others=(), limits=limits)
+    return found[0]
+
+
 def _asked(region: str, one: str, only: Only) -> bool:
     return one not in only or region.casefold() in only[one]
 
@@ -166,7 +179,8 @@ def _asked(region: str, one: str, only: Only) -> bool:
 def _missing(login: Login, kind: str, asked: str) -> str:
     everywhere = sorted({endpoint.region for endpoint in login.endpoints})
     if asked.casefold() not in {region.casefold() for region in everywhere}:
-        return f"region {asked} is not in the service catalog (it has {', '.join(everywhere) or 'none'})"
+        closed = f"; {CLOSED[asked.casefold()]}" if asked.casefold() in CLOSED else ""
+        return f"region {asked} is not in the service catalog (it has {', '.join(everywhere) or 'none'}){closed}"
     there = ", ".join(login.regions(kind)) or "no region"
     return f"the service catalog has no {kind} service in region {asked} (it has one in {there})"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -61,6 +62,13 @@ class Service:
 
         A 401 (nothing was done) leads to a new token, and the request is sent again.
         """
+        return self._write(call, url, deadline, 0)[0]
+
+    def create(self, call: Call, url: str, deadline: Deadline) -> Any:
+        """As ``write``; returns the JSON of the answer."""
+        return parse_json(self._write(call, url, deadline, self.limits.body_bytes)[1])
+
+    def _write(self, call: Call, url: str, deadline: Deadline, limit: int) -> tuple[int, bytes]:
         body = None if call.body is None else json.dumps(call.body).encode()
         headers = {"Content-Type": call.content_type} if body is not None else {}
         try:
@@ -69,8 +77,26 @@ class Service:
             raise ApiError(f"no token: {explain(error)}", executed=False) from error
         with self._turn(deadline), self._request(url, call.method, deadline, data=body, headers=headers) as response:
             if response.status_code in call.accepts or response.status_code in call.already:
-                return response.status_code
+                return response.status_code, _body(response, limit, deadline) if limit else b""
             raise self._refusal(response, deadline)
+
+    @contextmanager
+    def stream(
+        self, method: str, path: str, *, accepts: Collection[int], headers: Mapping[str, str], body: Any = None
+    ) -> Iterator[requests.Response]:
+        """Send one request with a large ``body`` (an iterable with a length) or a large answer, which is not read yet.
+
+        There is no deadline, but no silence may be longer than ``limits.stall_s``. It is not repeated, and does not
+        count among the concurrent requests. ApiError for a status that is not in ``accepts``.
+        """
+        limit = self.limits.stall_s
+        more = {} if body is None else {"data": body}
+        with self._request(
+            self.url + path, method, Deadline.after(math.inf), headers=dict(headers), timeout=(limit, limit), **more
+        ) as response:
+            if response.status_code not in accepts:
+                raise self._refusal(response, Deadline.after(self.limits.read_s))
+            yield response
 
     def _json(self, path: str, deadline: Deadline) -> Any:
         with self._turn(deadline), self._request(self.url + path, "GET", deadline) as response:
@@ -103,8 +129,8 @@ class Service:
             allow_reauth=False,
             log=False,
             stream=True,
-            timeout=(min(self.limits.connect_s, left), min(self.limits.read_s, left)),
         )
+        more.setdefault("timeout", (min(self.limits.connect_s, left), min(self.limits.read_s, left)))
         try:
             response = send(**more)
             if response.status_code == 401 and self._renew(response):

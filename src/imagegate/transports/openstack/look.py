@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from imagegate.errors import Owner
 from imagegate.model import Kind, Observation, Probe, Seen, Target, Unseen
 from imagegate.probes.catalog import GenerationsProbe, NamesakesProbe
-from imagegate.probes.image import IMAGE, MEMBERS
+from imagegate.probes.copies import Content, CopiesFact, CopiesProbe, Copy
+from imagegate.probes.image import IMAGE, MEMBERS, ImageFact
 from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact
 from imagegate.probes.server import FLAVOR, SERVER
+from imagegate.transports.openstack.copies import parse_content
 from imagegate.transports.openstack.failures import ApiError
+from imagegate.transports.openstack.fields import RecordError
 from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.images import get_image
 from imagegate.transports.openstack.limits import Deadline
@@ -23,7 +29,8 @@ from imagegate.transports.openstack.siblings import ask_for_namesakes
 
 class Look:
     """One look at one target. ``known`` is what need not be asked for; what is learned is added to it. With ``fresh``
-    the listing does not answer for the names of other images either."""
+    the listing does not answer for the names of other images either. ``elsewhere`` gives other regions of the cloud, or
+    raises ApiError."""
 
     def __init__(
         self,
@@ -33,12 +40,15 @@ class Look:
         deadline: Deadline,
         *,
         fresh: bool = False,
+        elsewhere: Callable[[str], Region] | None = None,
     ) -> None:
         self.known = known
         self._target = target
         self._region = region
         self._deadline = deadline
         self._fresh = fresh
+        self._since = time.monotonic() if fresh else None
+        self._elsewhere = elsewhere
 
     def at(self, probe: Probe[Any]) -> Observation:
         """The observation of ``probe``; a failed call is Unseen with its reason."""
@@ -56,6 +66,8 @@ class Look:
             self._ask_image_api(probe, now)
         elif kind is Kind.IMAGE and isinstance(probe, NamesakesProbe | GenerationsProbe):
             self._ask_for_siblings(probe, now)
+        elif kind is Kind.IMAGE and isinstance(probe, CopiesProbe):
+            self._ask_for_copies(probe, now)
         elif kind is Kind.INSTANCE and probe in (SERVER, FLAVOR):
             self._ask_compute_api(now)
         else:
@@ -87,6 +99,35 @@ class Look:
         else:
             value = self._region.siblings(self._deadline).namesakes(image)
         self.known[probe] = Seen(value=value, at=now)
+
+    def _ask_for_copies(self, probe: CopiesProbe, now: datetime) -> None:
+        image = self._value(IMAGE)
+        if not image.mine:
+            raise ApiError(f"owned by project {image.owner or '(none)'}: only its owner sees all its images")
+        home = self._region.name
+        if probe.region.casefold() == home.casefold():
+            self.known[probe] = Seen(value=CopiesFact(home=home, source=self._content(image)), at=now)
+            return
+        if self._elsewhere is None:
+            raise ApiError(f"region {probe.region} was not reached")
+        region = self._elsewhere(probe.region)
+        index = region.own_images(since=self._since)
+        fact = index.fact(image, home, self._content(image), probe)
+        if probe.members:
+            service = self._service(region.image, "image")
+            fact = replace(fact, images=tuple(self._with_members(service, copy) for copy in fact.images))
+        self.known[probe] = Seen(value=fact, at=now)
+
+    def _content(self, image: ImageFact) -> Content:
+        service = self._service(self._region.image, "image")
+        record = None if self._fresh else self._region.own_images(since=None).record(image.id)
+        try:
+            return parse_content(record or get_image(service, image.id, self._deadline))
+        except RecordError as error:
+            raise ApiError(str(error)) from error
+
+    def _with_members(self, service: Service, copy: Copy) -> Copy:
+        return replace(copy, members=look_at_members(service, copy.image, self._deadline).members)
 
     def _ask_compute_api(self, now: datetime) -> None:
         """Both facts come from one record."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from imagegate.model import Observation, Probe, Seen, Target, Unseen
 from imagegate.probes.image import IMAGE
 from imagegate.probes.server import FLAVOR, SERVER, FlavorFact
 from imagegate.transports import CatalogScope
+from imagegate.transports.openstack.copies import Index
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import RecordError, Sets
 from imagegate.transports.openstack.http import Service
@@ -47,7 +49,10 @@ class Catalog:
 
 @dataclass(slots=True, kw_only=True)
 class Region:
-    """The services of one region, as the token of ``project`` sees them. A service that is not there is None."""
+    """The services of one region, as the token of ``project`` sees them. A service that is not there is None.
+
+    ``also`` tells how much was seen of our images when they were listed to find copies.
+    """
 
     cloud: str
     name: str
@@ -58,7 +63,11 @@ class Region:
     flavors: dict[str, FlavorFact] = field(default_factory=dict)
     lists_images: bool = True
     listed: Siblings | None = None
+    also: CatalogScope | None = None
     _asked: threading.Lock = field(default_factory=threading.Lock)
+    _own: Index | None = None
+    _own_begun: float = 0.0
+    _listing: threading.Lock = field(default_factory=threading.Lock)
 
     def scope(self, what: str, *, pages: int = 0, count: int = 0, reason: str | None) -> CatalogScope:
         """How much of a list was seen; incomplete if there is a ``reason``."""
@@ -97,6 +106,21 @@ class Region:
                     raise ApiError(f"region {self.name} has no image service")
                 self.listed = read_siblings(self.image, self.project, deadline)
             return self.listed
+
+    def own_images(self, *, since: float | None) -> Index:
+        """Our images, to find copies among: listed when first asked for, and again where the list was begun before the
+        moment ``since`` (of the monotonic clock). Who comes meanwhile waits and shares the answer. ApiError."""
+        with self._listing:
+            if self._own is None or (since is not None and self._own_begun < since):
+                if self.image is None:
+                    raise ApiError(f"region {self.name} has no image service")
+                begun = time.monotonic()
+                deadline = Deadline.after(self.image.limits.catalog_s)
+                listing = list_images(self.image, deadline, {"owner": self.project})
+                self._own, self._own_begun = Index(listing, self.name, self.project), begun
+                count = len(listing.records)
+                self.also = self.also or self.scope("images", pages=listing.pages, count=count, reason=listing.problem)
+            return self._own
 
 
 def start_reading(

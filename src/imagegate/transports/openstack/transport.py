@@ -5,17 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from imagegate.errors import StepError, StepRefused, UsageError
 from imagegate.model import Facts, Observation, Probe, Seen, Source, Step, Target, Unseen
 from imagegate.probes.catalog import NAMESAKES, GenerationsProbe
+from imagegate.probes.copies import CopiesProbe
 from imagegate.probes.image import IMAGE, MEMBERS
 from imagegate.probes.project import MEMBER_PROJECTS
 from imagegate.steps.call import ApiStep
-from imagegate.transports import Discovery
+from imagegate.steps.copy import CopyImage
+from imagegate.transports import CatalogScope, Discovery, Watch
 from imagegate.transports.openstack.clouds import Cloud, open_clouds
-from imagegate.transports.openstack.discovery import survey
+from imagegate.transports.openstack.copying import Copier
+from imagegate.transports.openstack.discovery import open_region, survey
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.limits import Deadline, Limits
 from imagegate.transports.openstack.look import Look
@@ -39,6 +43,10 @@ class OpenStack:
         self._regions: dict[tuple[str, str], Region] = {}
         self._known: dict[str, Observations] = {}
         self._claims: dict[tuple[str, str], str] = {}
+        self._opened: dict[tuple[str, str], Region | ApiError] = {}
+        self._listed: set[tuple[str, str]] = set()
+        self._opening = threading.Lock()
+        self._copying = threading.BoundedSemaphore(self._limits.copies)
         self._lock = threading.Lock()
 
     @property
@@ -55,6 +63,23 @@ class OpenStack:
     def requests(self) -> int:
         """How many HTTP requests were sent so far, those for tokens and retries included."""
         return self._counter.value
+
+    @property
+    def also(self) -> tuple[CatalogScope, ...]:
+        """What was seen of regions that were read for copies alone, or could not be."""
+        with self._opening:
+            opened = dict(self._opened)
+        found: list[CatalogScope] = []
+        for (cloud, name), region in opened.items():
+            if isinstance(region, ApiError):
+                lost = CatalogScope(
+                    what="images", cloud=cloud, region=name, project=None, pages=0, count=0, complete=False,
+                    reason=region.reason, owner=region.fault,
+                )  # fmt: skip
+                found.append(lost)
+            elif region.also is not None and (cloud, region.name) not in self._listed:
+                found.append(region.also)
+        return tuple(found)
 
     def discover(
         self,
@@ -81,6 +106,7 @@ class OpenStack:
         wanted = {name: _distinct(regions) for name, regions in clouds.items()}
         found = survey(opened, wanted, what=what, only=_folded(only), others=others, limits=self._limits)
         self._regions.update({(region.cloud, region.name): region for region in found.regions})
+        self._listed |= {(one.scope.cloud, one.scope.region) for one in found.catalogs if one.scope.what == "images"}
         targets: list[Target] = []
         for catalog in found.catalogs:
             for target, observations in catalog.found:
@@ -104,8 +130,19 @@ class OpenStack:
         region = self._regions.get((target.cloud or "", target.region or ""))
         if isinstance(image, Seen) and region is not None and region.listed is not None:
             follows += (NAMESAKES,)
-            return all(probe in known or probe in follows or isinstance(probe, GenerationsProbe) for probe in probes)
+            return all(
+                probe in known
+                or probe in follows
+                or isinstance(probe, GenerationsProbe)
+                or (isinstance(probe, CopiesProbe) and self._listed_for(region, probe))
+                for probe in probes
+            )
         return all(probe in known or probe in follows for probe in probes)
+
+    def _listed_for(self, home: Region, probe: CopiesProbe) -> bool:
+        away = self._opened.get((home.cloud, probe.region.casefold()))
+        read = isinstance(away, ApiError) or (away is not None and away.also is not None)
+        return home.also is not None and read and not probe.members
 
     def look(self, target: Target, probes: Collection[Probe[Any]], *, timeout_s: float, fresh: bool) -> Facts:
         """As ``Transport.look``. What the listing told is not asked for again unless ``fresh``."""
@@ -117,13 +154,49 @@ class OpenStack:
             return Facts(lost, now)
         with self._lock:
             known = {} if fresh else dict(self._known.get(target.key, {}))
-        look = Look(target, region, known, Deadline.after(timeout_s), fresh=fresh)
+        look = Look(
+            target, region, known, Deadline.after(timeout_s), fresh=fresh, elsewhere=partial(self._region, region.cloud)
+        )
         facts = Facts({probe: look.at(probe) for probe in probes}, now)
         with self._lock:
             self._known.setdefault(target.key, {}).update(
                 {probe: seen for probe, seen in look.known.items() if isinstance(seen, Seen)}
             )
         return facts
+
+    def _region(self, cloud: str, name: str) -> Region:
+        """A region of a cloud, whether or not this run is about it; each is opened once. ApiError."""
+        key = (cloud, name.casefold())
+        with self._opening:
+            if key not in self._opened:
+                known = next((r for (c, n), r in self._regions.items() if (c, n.casefold()) == key and r.image), None)
+                try:
+                    self._opened[key] = known or open_region(self._clouds[cloud], name, limits=self._limits)
+                except ApiError as error:
+                    self._opened[key] = error
+            found = self._opened[key]
+        if isinstance(found, ApiError):
+            raise ApiError(found.reason, status=None, fault=found.fault)
+        return found
+
+    def carry(self, target: Target, step: Step, seen: Facts, watch: Watch) -> None:
+        """As ``Carrier.carry``: copies an image to another region, so many at once as the limits say."""
+        if not isinstance(step, CopyImage):
+            raise StepError(f"{step.summary}: nothing can carry this out", changed=False)
+        home = self._regions.get((target.cloud or "", target.region or ""))
+        try:
+            if home is None:
+                raise ApiError(f"cloud {target.cloud or '-'}, region {target.region or '-'} was not reached")
+            away = self._region(home.cloud, step.terms.region)
+        except ApiError as error:
+            raise StepError(f"{step.summary}: {error.reason}", changed=False) from error
+        while not self._copying.acquire(timeout=0.5):
+            if watch.cancelled.is_set():
+                raise StepRefused(f"{step.summary}: interrupted before it began")
+        try:
+            Copier(home, away, step, seen, watch).run()
+        finally:
+            self._copying.release()
 
     def apply(self, target: Target, step: Step, seen: Facts, *, timeout_s: float) -> None:
         """As ``Transport.apply``: one request, never repeated. A timeout, a broken connection or a 5xx may have changed
