@@ -112,5 +112,9 @@ def test_every_type_of_probe_can_be_written_and_read():
     ]
     assert len(kinds) >= 8
     for kind in kinds:
-        probe = kind(**{"path": "/a"} if kind is probes.File else {"name": "x"} if kind is probes.KernelOption else {})
+        needed = {
+            probes.File: {"path": "/a"}, probes.KernelOption: {"name": "x"},
+            probes.CopiesProbe: {"region": "KR2", "link": "x", "declared": (("i-1", "c-1"),)},
+        }  # fmt: skip
+        probe = kind(**needed.get(kind, {}))
         assert load_probe(dump_probe(probe)) == probe
