@@ -86,11 +86,11 @@ WITH_MEMBERS = asked(members=True)
 
 def console(name: str = OURS.name, more: str = ", description web", before: str = "") -> tuple[str, Level]:
     """What a person does about a missing copy."""
-    return (
+    text = (
         f"{before}in the console, region KR1, Compute > Image: choose image i-1, Copy to another region, KR2, "
-        f"name {name}{more}; then set the copy's property source_image_id to i-1",
-        Level.MANUAL,
+        f"name {name}{more}; then set the copy's property source_image_id to i-1"
     )
+    return (text, Level.MANUAL)
 
 
 def off(subject: str, expected: str, actual: str):

@@ -139,7 +139,8 @@ class FakeCloud:
         parts = urlsplit(handler.path)
         query = {key: values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
         headers = {key.lower(): value for key, value in handler.headers.items()}
-        request = Request(handler.command, parts.path, query, headers, json.loads(raw) if raw else None)
+        said = json.loads(raw) if raw and "json" in headers.get("content-type", "") else raw or None
+        request = Request(handler.command, parts.path, query, headers, said)
         self.log.append(request)
         reply = next((one for hook in self.hooks if (one := hook(request)) is not None), None) or self.route(request)
         body = reply.body if reply.body is not None else b"" if reply.json is None else json.dumps(reply.json).encode()
