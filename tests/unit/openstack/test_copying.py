@@ -29,6 +29,7 @@ class Region2:
         self.images = {}
         self.faults = {}
         self.log = []
+        self.dies_at, self.does_it = None, False
         cloud.on(self.answer)
 
     def answer(self, request):
@@ -37,6 +38,11 @@ class Region2:
         rest = request.path.split("/")[5:]
         verb = f"{request.method} {rest[-1] if len(rest) > 1 else 'image' if rest else 'images'}"
         self.log.append(verb)
+        if self.dies_at is not None and len(self.log) > self.dies_at:
+            if self.does_it:
+                self.does_it = False
+                self.do(request, rest)
+            return self.kit.Reply(500)
         faults = self.faults.get(verb)
         fault = faults.pop(0) if faults else None
         if callable(fault):
@@ -322,6 +328,43 @@ def test_what_somebody_finished_meanwhile_is_left_alone(kit, there, source, quic
     with pytest.raises(StepError, match="finished by somebody else"):
         quick.carry(act.target, act.step, seen, act.watch)
     assert list(there.images) == [left]
+
+
+@pytest.mark.parametrize("does_it", [False, True])
+def test_whenever_it_ends_the_next_run_comes_to_the_end(there, source, make_transport, kit, does_it):
+    """The region dies before each request in turn, or right after it has carried it out: nobody cleans up."""
+
+    def act():
+        return Act(make_transport(replace(kit.QUICK, attempts=1)), members=("a" * 32,), protected=True)
+
+    moments = 0
+    while True:
+        there.images.clear()
+        there.log.clear()
+        first = act()
+        seen = first.look()
+        there.log.clear()
+        there.dies_at, there.does_it = moments, does_it
+        try:
+            first.transport.carry(first.target, first.step, seen, first.watch)
+            ended = True
+        except StepError:
+            ended = False
+        there.dies_at = None
+        for image in there.images.values():
+            unfinished = MARK in image
+            assert image["protected"] is not unfinished, "what is not finished can be deleted, what is finished cannot"
+            assert unfinished or image["status"] == "active"
+        second = act()
+        if not second.step.done(second.look()):
+            second()
+        (copy,) = there.images.values()
+        assert (copy["status"], copy["size"], copy["protected"], MARK in copy) == ("active", len(DATA), True, False)
+        assert {row["member_id"] for row in copy["_members"]} == {"a" * 32}
+        if ended:
+            break
+        moments += 1
+    assert moments == 6, "POST, PUT, GET, PATCH, POST members, PATCH"
 
 
 def test_cancelled_before_it_begins(there, source, quick):
