@@ -133,6 +133,9 @@ def test_missing_made_verified(scene):
     assert not (again.folder / "journal.jsonl").exists()
     catalogs = again.report["scope"]["catalog"]
     assert [(one["region"], one["complete"]) for one in catalogs] == [("KR1", True), ("KR2", True)]
+    recorded = scene.audit("--record-facts", scene.folder / "facts.jsonl")
+    assert recorded.code == 0
+    assert only(scene.audit("--facts", scene.folder / "facts.jsonl"))["verdict"] == "pass"
 
 
 def test_a_copy_that_differs_is_told_and_left(scene):
@@ -375,14 +378,12 @@ def slow(per_block_s):
     return change
 
 
-def test_killed_in_the_middle(scene):
-    """What is left says what it is, nobody takes it for a copy, and the next run removes it and copies."""
+def ended_in_the_middle(scene, how):
+    """A fixing run of its own process that gets a signal while data moves; its exit code and what KR2 has."""
     source = scene.source(data=os.urandom(16 * MIB), protected=True)
     file = scene.policy()
-    with (
-        Front(scene.box.ports["glance-KR1"], slow(0.05)) as front,
-        rerouted(scene.box, "glance-KR1", front.port),
-    ):
+    front = Front(scene.box.ports["glance-KR1"], slow(0.05))
+    with front, rerouted(scene.box, "glance-KR1", front.port):
         environ = {k: v for k, v in os.environ.items() if not k.startswith("OS_")}
         process = subprocess.Popen(
             [sys.executable, "-m", "imagegate", "audit", "--policy", str(file), *DISRUPTIVE], cwd=scene.folder,
@@ -394,9 +395,23 @@ def test_killed_in_the_middle(scene):
             while not scene.copies(source) and time.monotonic() < end:
                 time.sleep(0.1)
             time.sleep(0.3)
+            process.send_signal(how)
+            process.wait(60)
         finally:
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             process.wait()
+    return process.returncode, source
+
+
+def test_an_interrupted_run_leaves_nothing(scene):
+    code, source = ended_in_the_middle(scene, signal.SIGINT)
+    assert code == 2
+    assert scene.copies(source) == []
+
+
+def test_killed_in_the_middle(scene):
+    """What is left says what it is, nobody takes it for a copy, and the next run removes it and copies."""
+    _, source = ended_in_the_middle(scene, signal.SIGKILL)
     (left,) = scene.copies(source)
     assert (left["status"], left["protected"], left["visibility"]) == ("queued", False, "private")
     assert left[MARK]

@@ -367,6 +367,35 @@ def test_whenever_it_ends_the_next_run_comes_to_the_end(there, source, make_tran
     assert moments == 6, "POST, PUT, GET, PATCH, POST members, PATCH"
 
 
+def test_a_token_that_is_rejected_in_the_middle(kit, there, source, quick):
+    there.faults = {"PUT file": [kit.Reply(401)]}
+    with pytest.raises(StepError, match="wanted the data a second time"):
+        Act(quick)()
+    assert there.images == {}
+
+
+def test_a_name_that_another_image_has_there_is_left_to_it(there, source, quick):
+    there.do(type("R", (), {"method": "POST", "body": {"name": "golden", "visibility": "private"}}), [])
+    (other,) = there.images
+    with pytest.raises(StepRefused, match=f"its name there would be golden, which is taken by image {other}"):
+        Act(quick)()
+    assert list(there.images) == [other]
+    Act(quick, name="{name}-kr2")()
+    assert len(there.images) == 2
+
+
+def test_two_copies_of_one_run_never_take_one_name(cloud, there, source, quick):
+    source["created_at"] = "2026-05-10T08:00:00Z"
+    other = cloud.image(**{**source, "id": str(uuid.UUID(int=77))})
+    act = Act(quick)
+    second = next(one for one in quick.discover({"fake": ["KR1"]}, what=("images",)).targets if one.id == other["id"])
+    seen = quick.look(second, act.step.reads, timeout_s=5, fresh=True)
+    act()
+    with pytest.raises(StepRefused, match="takes this name in the same run"):
+        quick.carry(second, act.step, seen, act.watch)
+    assert len(there.images) == 1
+
+
 def test_cancelled_before_it_begins(there, source, quick):
     act = Act(quick)
     act.watch.cancelled.set()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from imagegate.copies import how_found, origin_of
+from imagegate.copies import LEAVING, how_found, origin_of
 from imagegate.probes.copies import Content, CopiesFact, CopiesProbe, Copy
 from imagegate.probes.image import ImageFact
 from imagegate.templates import fill
@@ -57,6 +57,14 @@ class Index:
     def record(self, ident: str) -> Row | None:
         """The raw record of an image, None if it is not there."""
         return self._records.get(ident)
+
+    def named(self, name: str) -> list[str]:
+        """The ids of the images of this name that are there to stay, sorted. ApiError where that is not certain."""
+        if self._problem:
+            raise ApiError(self._problem)
+        return sorted(
+            ident for ident in self._under("name").get(name, ()) if self._rows[ident]["status"] not in LEAVING
+        )
 
     def fact(self, image: ImageFact, home: str, source: Content, probe: CopiesProbe) -> CopiesFact:
         """What there is of ``image``. ApiError where that is not certain."""

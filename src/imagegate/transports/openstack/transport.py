@@ -188,6 +188,7 @@ class OpenStack:
             if home is None:
                 raise ApiError(f"cloud {target.cloud or '-'}, region {target.region or '-'} was not reached")
             away = self._region(home.cloud, step.terms.region)
+            self._claim_name(target, step, seen, away)
         except ApiError as error:
             raise StepError(f"{step.summary}: {error.reason}", changed=False) from error
         while not self._copying.acquire(timeout=0.5):
@@ -197,6 +198,25 @@ class OpenStack:
             Copier(home, away, step, seen, watch).run()
         finally:
             self._copying.release()
+
+    def _claim_name(self, target: Target, step: CopyImage, seen: Facts, away: Region) -> None:
+        """StepRefused where the copy's name is another image's there, or becomes one in this run. The list of the look
+        right before tells."""
+        name = step.plan(seen).name
+        ours = {copy.image.id for copy in step.unfinished(seen)}
+        if others := [ident for ident in away.own_images(since=None).named(name) if ident not in ours]:
+            raise StepRefused(
+                f"{step.summary}: its name there would be {name}, which is taken by image {others[0]}: nothing was "
+                "written; the policy can give copies names of their own"
+            )
+        service = away.image.url if away.image else ""
+        self._claim(service, name, target, step)
+
+    def _claim(self, service: str, name: str, target: Target, step: Step) -> None:
+        with self._lock:
+            holder = self._claims.setdefault((service, name), target.key)
+        if holder != target.key:
+            raise StepRefused(f"{step.summary}: {holder} takes this name in the same run: nothing was written")
 
     def apply(self, target: Target, step: Step, seen: Facts, *, timeout_s: float) -> None:
         """As ``Transport.apply``: one request, never repeated. A timeout, a broken connection or a 5xx may have changed
@@ -212,10 +232,7 @@ class OpenStack:
                 changed=False,
             )
         if call.claim is not None:
-            with self._lock:
-                holder = self._claims.setdefault((service.url, call.claim), target.key)
-            if holder != target.key:
-                raise StepRefused(f"{step.summary}: {holder} takes this name in the same run: nothing was written")
+            self._claim(service.url, call.claim, target, step)
         try:
             service.write(call, service.url + call.path, Deadline.after(timeout_s))
         except ApiError as error:
