@@ -125,3 +125,15 @@ def test_what_a_blueprint_makes_is_like_it(fact, image):
             left = [what for what, _, _ in unlike(same, image, fact, plan, terms)]
             assert left in ([], ["age"])
             assert left == [] or not fact.source.known
+
+
+def test_unfinished_work_is_found_by_its_link_alone():
+    """Whatever rules the policy has: what was begun for this image is found, for another one never."""
+    any_rule = CopiesProbe(region="KR2", link="source_image_id", checksum=True, named=True)
+    begun = {"id": "c-1", "status": "queued", "name": "web", "checksum": "aa", MARKER: "w0"}
+    for linked in (True, False):
+        probe, data = replace(any_rule, linked=linked), Content(checksum="aa")
+        assert how_found(SOURCE, data, probe, {**begun, "source_image_id": "i-1"}) == "link"
+        assert how_found(SOURCE, data, probe, {**begun, "source_image_id": "i-2"}) is None
+        assert how_found(SOURCE, data, probe, begun) is None
+    assert how_found(SOURCE, Content(checksum="aa"), any_rule, {**begun, MARKER: None}) == "checksum"

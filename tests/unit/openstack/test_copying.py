@@ -266,6 +266,51 @@ def test_a_refused_upload_is_not_repeated(kit, there, source, quick, status):
     assert there.log.count("PUT file") == 1
 
 
+@pytest.mark.parametrize("damage", [{"checksum": "0" * 32}, {"size": 5}, {"status": "killed"}, {"checksum": None}])
+def test_a_copy_that_is_not_proved_is_removed(kit, there, source, quick, damage):
+    """Another MD5, another size, no data; or nothing that tells."""
+
+    def damaged(do):
+        reply = do()
+        next(iter(there.images.values())).update(damage)
+        return reply
+
+    there.faults = {"PUT file": [damaged]}
+    with pytest.raises(StepError, match=r"another checksum or size|killed after the upload"):
+        Act(quick)()
+    assert there.images == {}
+
+
+@pytest.mark.parametrize(("said", "whole"), [(f"bytes 100-{len(DATA) - 1}/*", True), ("bytes 0-9/*", False), (None, False)])
+def test_a_download_goes_on_only_where_it_was(*, cloud, kit, there, source, quick, said, whole):
+    def hook(request):
+        if "KR1" not in request.path or not request.path.endswith("/file"):
+            return None
+        if request.headers.get("range") == "bytes=100-":
+            return kit.Reply(206, body=DATA[100:], headers={"Content-Range": said} if said else {})
+        assert "range" not in request.headers
+        return kit.Reply(body=DATA[:100], claim=len(DATA))
+
+    cloud.hooks.insert(0, hook)
+    if whole:
+        Act(quick)()
+        assert len(there.images) == 1
+        return
+    with pytest.raises(StepError, match="cannot go on where it broke off"):
+        Act(quick)()
+    assert there.images == {}
+
+
+def test_what_somebody_else_is_making_beside_ours_is_left_alone(there, source, quick):
+    make = {"name": "x", "visibility": "private", "source_image_id": source["id"]}
+    there.do(type("R", (), {"method": "POST", "body": make}), [])
+    (theirs,) = there.images
+    there.do(type("R", (), {"method": "POST", "body": {**make, MARK: "w0"}}), [])
+    Act(quick)()
+    assert theirs in there.images
+    assert [MARK in image for image in there.images.values()] == [False, False]
+
+
 def test_a_creation_whose_answer_is_lost_leaves_nothing(kit, there, source, quick):
     def lost(do):
         do()
