@@ -276,11 +276,13 @@ class Step:
     """One change, as data: it can be shown, simulated and refused before anything happens.
 
     Subclasses say how it is carried out (``steps/``). ``reads`` are the probes that tell whether the step still fits
-    and whether it took effect. ``undo`` says how to take it back, None if there is no way. ``then`` says what must
-    come next. ``disconnects`` marks steps after which the guest cannot be reached (told, not yet acted on).
+    and whether it took effect. ``undo`` tells a reader how to take it back, None if there is no way; ``inverse`` is
+    the same as a step. ``then`` says what must come next. ``disconnects`` marks steps after which
+    the guest cannot be reached (told, not yet acted on).
     """
 
     source: ClassVar[Source]
+    no_way_back: ClassVar[str] = "there is no way to take it back"
 
     subject: str
     summary: str
@@ -308,6 +310,13 @@ class Step:
     def done(self, seen: Facts) -> bool:
         """Whether fresh facts show the step's effect."""
         raise NotImplementedError
+
+    def inverse(self, before: Facts) -> Step | None:
+        """The step that takes this one back, given the facts (of ``reads``) from before it. Pure.
+
+        None where there is no way: ``no_way_back`` says why. Raises ``Unobserved`` where ``before`` lacks a fact.
+        """
+        return None
 
 
 Evaluate = Callable[[Facts, Any], Iterable[Violation | Note]]

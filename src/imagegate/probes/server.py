@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from imagegate.model import Probe, Source
 
+RUNNING = 1
+"""``OS-EXT-STS:power_state`` of a server that is on."""
+
 SHUTDOWN = 4
 """``OS-EXT-STS:power_state`` of a server that is off."""
 

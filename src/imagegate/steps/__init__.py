@@ -2,9 +2,9 @@
 
 from imagegate.steps.call import ApiStep, Call
 from imagegate.steps.files import EmptyFile, GuestStep, LinkFile
-from imagegate.steps.image import AddMember, RemoveMember, SetProtected, SetVisibility
+from imagegate.steps.image import AddMember, RemoveMember, SetProtected, SetVisibility, protection
 from imagegate.steps.manual import Manual
-from imagegate.steps.server import StopServer
+from imagegate.steps.server import StartServer, StopServer
 
 __all__ = [
     "AddMember",
@@ -17,5 +17,7 @@ __all__ = [
     "RemoveMember",
     "SetProtected",
     "SetVisibility",
+    "StartServer",
     "StopServer",
+    "protection",
 ]

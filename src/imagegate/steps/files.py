@@ -28,6 +28,8 @@ class GuestStep(Step):
 class EmptyFile(GuestStep):
     """Make ``file`` an empty regular file. Mode, owner and (with GNU or busybox ``cp -a``) security context stay."""
 
+    no_way_back: ClassVar[str] = "what the file held was never kept, and cannot come back"
+
     file: File
     mode_if_new: str = "0444"
 
@@ -66,6 +68,8 @@ class EmptyFile(GuestStep):
 class LinkFile(GuestStep):
     """Replace ``file``, a regular file or a link, by a link to ``to``."""
 
+    no_way_back: ClassVar[str] = "what the file held was never kept, and cannot come back"
+
     file: File
     to: str
 
@@ -82,6 +86,20 @@ class LinkFile(GuestStep):
     def done(self, seen: Facts) -> bool:
         now = seen[self.file]
         return now.kind is FileKind.LINK and now.resolved == self.to
+
+    def inverse(self, before: Facts) -> Step | None:
+        """A link that led straight to its end can be made again; the content of a file cannot."""
+        was = before[self.file]
+        if was.kind is not FileKind.LINK or was.link_to is None or was.link_to != was.resolved:
+            return None
+        return replace(
+            self,
+            to=was.link_to,
+            summary=f"make {self.file.path} a link to {was.link_to} again",
+            why=f"takes back: {self.summary}",
+            undo=f"make it a link to {self.to}",
+            then=None,
+        )
 
     def script(self) -> str:
         path, temporary = shlex.quote(self.file.path), f'{shlex.quote(_temporary(self.file.path))}"$$"'

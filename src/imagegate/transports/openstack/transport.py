@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from imagegate.errors import StepError, UsageError
+from imagegate.errors import StepBlocked, StepError, UsageError
 from imagegate.model import Facts, Observation, Probe, Seen, Source, Step, Target, Unseen
 from imagegate.probes.image import IMAGE, MEMBERS
 from imagegate.probes.project import MEMBER_PROJECTS
@@ -61,12 +61,14 @@ class OpenStack:
         what: Sequence[str] = _WHAT,
         only: Mapping[str, Collection[str]] | None = None,
         others: Collection[str] = (),
+        listed: bool = True,
     ) -> Discovery:
         """Log in and list what the clouds hold.
 
         ``clouds`` names the regions wanted of each cloud, None for all that the service catalog has; ``what`` is
         ``images``, ``servers`` or both; ``only`` narrows one of them to some regions (``{"servers": ["KR1"]}``), and
         with ``others=["servers"]`` the remaining regions are read too, but not missed where they have no such service.
+        With ``listed`` False nothing is listed: targets that are known from elsewhere can then be looked at.
         Raises UsageError for an unknown cloud or a malformed configuration. Anything else that goes wrong makes a
         catalog incomplete, with a reason; it is never taken for an empty one.
         """
@@ -77,7 +79,7 @@ class OpenStack:
         opened = open_clouds(clouds, limits=self._limits, counter=self._counter)
         self._clouds.update(opened)
         wanted = {name: _distinct(regions) for name, regions in clouds.items()}
-        found = survey(opened, wanted, what=what, only=_folded(only), others=others, limits=self._limits)
+        found = survey(opened, wanted, what=what, only=_folded(only), others=others, limits=self._limits, listed=listed)
         self._regions.update({(region.cloud, region.name): region for region in found.regions})
         targets: list[Target] = []
         for catalog in found.catalogs:
@@ -118,7 +120,7 @@ class OpenStack:
 
     def apply(self, target: Target, step: Step, seen: Facts, *, timeout_s: float) -> None:
         """As ``Transport.apply``: one request, never repeated. A timeout, a broken connection or a 5xx may have changed
-        the target; an answer 4xx has not."""
+        the target; an answer 4xx has not. ``StepBlocked``: 403, and the image is protected."""
         if not isinstance(step, ApiStep):
             raise StepError(f"{step.summary}: not a call to a cloud's API", changed=False)
         call = step.call(seen)
@@ -132,8 +134,9 @@ class OpenStack:
         try:
             service.write(call, service.url + call.path, Deadline.after(timeout_s))
         except ApiError as error:
-            note = " (the image is protected)" if error.status == 403 and _protected(seen) else ""
-            raise StepError(f"{step.summary}: {error.reason}{note}", changed=error.executed) from error
+            if error.status == 403 and _protected(seen):
+                raise StepBlocked(f"{step.summary}: {error.reason} (the image is protected)") from error
+            raise StepError(f"{step.summary}: {error.reason}", changed=error.executed) from error
         finally:
             with self._lock:
                 self._known.pop(target.key, None)
