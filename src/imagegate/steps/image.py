@@ -162,6 +162,8 @@ class AddMember(_MemberStep):
 class RemoveMember(_MemberStep):
     """Take a project's access away; it ends at once."""
 
+    no_way_back: ClassVar[str] = "it was not seen to be a member before"
+
     def simulate(self, seen: Facts) -> Facts:
         left = tuple(member for member in seen[MEMBERS].members if member.project != self.project)
         return seen.with_fact(MEMBERS, MembersFact(members=left))
@@ -171,6 +173,8 @@ class RemoveMember(_MemberStep):
         return seen[IMAGE].visibility == "shared" and self._member(seen) is None
 
     def inverse(self, before: Facts) -> Step | None:
+        if self._member(before) is None:
+            return None
         return AddMember(
             project=self.project,
             subject=self.subject,
