@@ -150,9 +150,8 @@ def _step(step: Step) -> dict[str, Any]:
 
 
 def _facts(step: Step, seen: Facts) -> dict[str, Any] | None:
-    """What the step reads; None where that is no JSON (a user's own probe): it is then known that nothing is known."""
-    looks = {probe: look for probe in step.reads if (look := seen.observation(probe)) is not None}
+    """What the step keeps; None where that is no JSON (a user's own probe): it is then known that nothing is known."""
     try:
-        return dump_facts(Facts(looks, seen.at))
+        return dump_facts(step.kept(seen))
     except Exception:  # noqa: BLE001 - as above
         return None

@@ -318,6 +318,11 @@ class Step:
         """
         return None
 
+    def kept(self, seen: Facts) -> Facts:
+        """The part of the facts that a journal keeps: all that ``basis``, ``done`` and ``inverse`` use. Pure."""
+        looks = {probe: seen.observation(probe) for probe in self.reads}
+        return Facts({probe: look for probe, look in looks.items() if look is not None}, seen.at)
+
 
 Evaluate = Callable[[Facts, Any], Iterable[Violation | Note]]
 Planner = Callable[[Facts, Any], Iterable[Step | Refusal]]

@@ -15,7 +15,7 @@ from imagegate.errors import ToolError
 from imagegate.history import JournalError, read_journal
 from imagegate.journal import Journal, append
 from imagegate.model import Facts, Level, Phase, Probe
-from imagegate.probes import File
+from imagegate.probes import File, ImageProbe, ServerProbe
 
 SAID = {
     "subject": foreign, "summary": foreign, "why": foreign, "undo": st.none() | foreign, "then": st.none() | foreign,
@@ -108,10 +108,11 @@ def test_what_was_written_is_read(done):
     assert not history.torn
     assert len(history.entries) == len(done)
     for entry, (target, step, before, owes, end, paid) in zip(history.entries, done, strict=True):
-        assert (entry.target, entry.step, entry.before, entry.owes) == (target, step, before, owes)
+        assert (entry.target, entry.step, entry.before, entry.owes) == (target, step, step.kept(before), owes)
         assert (entry.ending is None) is (end["state"] is None)
         if entry.ending is not None:
-            assert (entry.ending.end, entry.ending.after) == (end["state"], end["after"])
+            after = None if end["after"] is None else step.kept(end["after"])
+            assert (entry.ending.end, entry.ending.after) == (end["state"], after)
             assert (entry.ending.reason, entry.ending.changed) == (end["reason"], end["changed"])
         assert entry.in_debt is (owes is not None and not paid)
 
@@ -167,6 +168,26 @@ def test_any_bytes_are_read_or_are_a_journal_error(raw):
         except JournalError:
             return
     assert history.entries == ()
+
+
+@patient
+@given(all_steps, st.data())
+def test_what_a_journal_keeps_is_all_that_an_undo_needs_and_no_secret(step, data):
+    """A step that needs more (the old value of a property) has to keep it."""
+    before = Facts({probe: data.draw(seen(probe)) for probe in step.reads}, data.draw(moments))
+    kept = step.kept(before)
+    assert set(kept) == set(step.reads)
+    assert step.kept(kept) == kept
+    assert step.inverse(kept) == step.inverse(before)
+    for one in (step, step.inverse(before)):
+        if one is not None:
+            assert (one.basis(kept), one.done(kept)) == (one.basis(before), one.done(before))
+            assert one.basis(step.simulate(kept)) == one.basis(step.simulate(before))
+    for probe in kept:
+        if isinstance(probe, ImageProbe):
+            assert kept[probe].properties == kept[probe].tags == ()
+        if isinstance(probe, ServerProbe):
+            assert kept[probe].metadata == ()
 
 
 @patient

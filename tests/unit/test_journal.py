@@ -22,6 +22,7 @@ OFF, ON = protection(protected=False, why="w"), protection(protected=True, why="
 def image(**change):
     """What is seen of an image of ours."""
     fields = {"status": "active", "visibility": "shared", "protected": False, **change}
+    fields |= {"properties": (("db", "hunter2"),), "tags": ("hunter2",)}
     fact = ImageFact(id="i-1", name="golden", owner="p-owner", mine=True, **fields)
     looks = {IMAGE: fact, MEMBERS: MembersFact(members=()), a_file("/not-read"): full()}
     return Facts({probe: Seen(value=value, at=NOW) for probe, value in looks.items()}, NOW)
@@ -50,6 +51,7 @@ def test_intent_and_result_come_back_with_all_that_an_undo_needs(path):
     assert entry.target.key == GOLDEN.key
     assert (entry.summary, entry.undo) == (ON.summary, ON.undo)
     assert set(entry.before) == set(entry.ending.after) == {IMAGE}, "what the step reads, and nothing else"
+    assert "hunter2" not in path.read_text(), "people put passwords into properties and tags"
     assert (entry.before[IMAGE].protected, entry.ending.after[IMAGE].protected) == (False, True)
     assert (entry.ending.end, entry.ending.reason, entry.ending.changed) == (End.VERIFIED, None, True)
     assert (entry.owes, entry.restores, entry.in_debt) == (None, None, False)

@@ -49,6 +49,9 @@ ATTESTED = finding(Verdict.UNKNOWN, attestation=WORD)
         ([PASS], {}, 0),
         ([PASS, IDLE, WAIVED, FIXED, ATTESTED], {}, 0),
         ([IDLE], {}, 0),
+        # a protection of an earlier run that could not be put back
+        ([PASS], {"owed": ("golden is NOT PROTECTED any more",)}, 11),
+        ([FAIL], {"owed": ("golden is NOT PROTECTED any more",)}, 11),
         # a fail
         ([PASS, FAIL], {}, 1),
         ([PLANNED], {}, 1),

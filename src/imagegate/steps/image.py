@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
-from imagegate.model import Facts, Level, Phase, Probe, Source, Step
+from imagegate.model import Facts, Level, Phase, Probe, Seen, Source, Step
 from imagegate.probes.image import IMAGE, MEMBERS, Member, MembersFact
 from imagegate.steps.call import ApiStep, Call
 
@@ -21,6 +21,15 @@ class _ImageStep(ApiStep):
     @property
     def reads(self) -> tuple[Probe[Any], ...]:
         return (IMAGE,)
+
+    def kept(self, seen: Facts) -> Facts:
+        """Without properties and tags: people put passwords there."""
+        facts = Step.kept(self, seen)
+        look = facts.observation(IMAGE)
+        if not isinstance(look, Seen):
+            return facts
+        lean = replace(look, value=replace(look.value, properties=(), tags=()))
+        return Facts({**dict(facts.items()), IMAGE: lean}, facts.at)
 
 
 def _replace(seen: Facts, name: str, value: object) -> Call:

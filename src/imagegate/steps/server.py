@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from imagegate.model import Facts, Level, Phase, Probe, Source, Step
+from imagegate.model import Facts, Level, Phase, Probe, Seen, Source, Step
 from imagegate.probes.server import RUNNING, SERVER, SHUTDOWN
 from imagegate.steps.call import ApiStep, Call
 
@@ -24,6 +24,14 @@ class _ServerStep(ApiStep):
 
     def basis(self, seen: Facts) -> object:
         return (seen[SERVER].id, seen[SERVER].status, seen[SERVER].task_state)
+
+    def kept(self, seen: Facts) -> Facts:
+        """Without metadata: people put passwords there."""
+        facts = Step.kept(self, seen)
+        look = facts.observation(SERVER)
+        if not isinstance(look, Seen):
+            return facts
+        return Facts({SERVER: replace(look, value=replace(look.value, metadata=()))}, facts.at)
 
     def _action(self, seen: Facts, name: str) -> Call:
         return Call(
