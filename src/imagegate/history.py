@@ -12,7 +12,7 @@ from typing import Any
 
 from imagegate.codec import load_facts, load_step
 from imagegate.errors import ToolError, UserError
-from imagegate.journal import FORMAT
+from imagegate.journal import FORMAT, JOURNAL
 from imagegate.model import Facts, Kind, Step, Target
 
 
@@ -205,4 +205,4 @@ def by_target(entries: tuple[Entry, ...]) -> dict[str, list[Entry]]:
 
 def journals(folder: Path) -> Iterator[Path]:
     """The journals of all runs in a report folder, oldest first."""
-    yield from sorted(path for path in folder.glob("*/journal.jsonl") if not path.parent.is_symlink())
+    yield from sorted(path for path in folder.glob(f"*/{JOURNAL}") if not path.parent.is_symlink())

@@ -18,9 +18,10 @@ WEB, DB = instance("web"), instance("db")
 HOLD = """
 import sys, threading, time
 from pathlib import Path
-from tests.checks.world import instance
 from imagegate.locks import Locks
-with Locks(Path(sys.argv[1]), run_id="the-first").hold(instance("web"), threading.Event()):
+from imagegate.model import Kind, Target
+web = Target(kind=Kind.INSTANCE, id="web", name="web", cloud="nhn", region="KR1")
+with Locks(Path(sys.argv[1]), run_id="the-first").hold(web, threading.Event()):
     print("held", flush=True)
     time.sleep(600)
 """
