@@ -1,5 +1,6 @@
 """One run at a time changes a target, and who comes second says who holds it."""
 
+import fcntl
 import json
 import os
 import signal
@@ -119,6 +120,25 @@ def test_threads_of_one_process_keep_apart(tmp_path):
     for thread in threads:
         thread.join()
     assert (most[0], inside[0]) == (1, 0)
+
+
+def test_a_file_that_its_holder_took_away_while_we_waited_is_no_lock(tmp_path, monkeypatch):
+    """Else a third one could make a new file, and hold that."""
+    real, calls = fcntl.flock, []
+
+    def late(descriptor, how):
+        if not calls:
+            [file] = tmp_path.iterdir()
+            file.unlink()
+            file.touch()
+        calls.append(how)
+        real(descriptor, how)
+
+    monkeypatch.setattr("imagegate.locks.fcntl.flock", late)
+    with locks(tmp_path).hold(WEB, free()):
+        [file] = tmp_path.iterdir()
+        assert json.loads(file.read_text())["run"] == "mine"
+    assert len(calls) == 2
 
 
 def test_a_holder_that_is_just_writing_its_name_is_another_run(tmp_path, other):

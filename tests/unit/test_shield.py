@@ -15,7 +15,7 @@ from imagegate.journal import Journal
 from imagegate.locks import Locks
 from imagegate.model import Kind, Level, RemedyState, Target
 from imagegate.plan import Grant
-from imagegate.probes import IMAGE, MEMBER_PROJECTS, MEMBERS, ImageFact, MemberProjectsFact, MembersFact
+from imagegate.probes import IMAGE, MEMBER_PROJECTS, MEMBERS, ImageFact, Member, MemberProjectsFact, MembersFact
 from imagegate.recover import debts, pay_debts
 from imagegate.steps import SetProtected
 
@@ -217,6 +217,28 @@ def test_what_cannot_be_put_back_is_not_verified_and_stays_owed(world, journal):
     assert [debt.number for debt in history(journal).debts] == [2]
 
 
+def test_a_second_round_does_not_make_it_forgotten(world, journal):
+    """Sharing the image brings a hidden member to light, which would be removed in another round."""
+
+    def reveal(target, step):
+        if step.summary == SHARE:
+            world.change(GOLDEN, MEMBERS, MembersFact(members=(Member(project="p-old", status="accepted"),)))
+
+    world.on_apply = reveal
+    assert broken_off(world, journal).state is RemedyState.NOT_VERIFIED
+
+
+def test_drift_while_the_protection_is_lifted_is_noticed(world, journal):
+    def meddle(target, step):
+        if step.summary == LIFT:
+            world.change(GOLDEN, IMAGE, replace(world.truth[GOLDEN.key][IMAGE], visibility="public"))
+
+    world.on_apply = meddle
+    remedy = mended(world, journal)
+    assert "changed since the plan was made" in remedy.reason
+    assert applied(world) == [LIFT, BACK]
+
+
 # ---- the next run
 
 
@@ -282,6 +304,7 @@ def test_a_debt_that_was_paid_while_we_waited_is_not_paid_twice(world, journal, 
     monkeypatch.setattr(Engine, "pay", late)
     pays(world, tmp_path)
     assert applied(world) == [BACK]
+    assert journal.path.read_text().count('"settled"') == 1
 
 
 def test_a_journal_that_nobody_can_read_is_told_and_stops_nothing(world, journal, tmp_path):

@@ -99,6 +99,25 @@ def test_the_plan_is_simulated_step_by_step(past):
     assert [p.step.summary for p in undone.plan.steps] == ["remove member p", "change visibility from shared to private"]
 
 
+def test_what_a_newer_inverse_makes_possible_is_planned(past):
+    """The run took a member away and closed the image: a private image has no members."""
+    hide = SetVisibility(visibility="private", summary="hide", phase=Phase.VISIBILITY, **SAID)
+    run = past(truth("p")).did(remove("p")).did(hide)
+    undone = plan_undo(GOLDEN, run.entries, run.now)
+    assert [p.step.summary for p in undone.plan.steps] == ["change visibility from private to shared", "add member p"]
+
+
+def test_what_counts_is_what_was_seen_after_the_step(past):
+    """The image became active while the run protected it."""
+    run = past(truth(status="queued"))
+    number = run.journal.intent(GOLDEN, PROTECT, run.now)
+    after = facts(truth(status="active", protected=True))
+    run.journal.result(number, PROTECT, state="verified", after=after)
+    assert fates(plan_undo(GOLDEN, run.entries, after)) == [Fate.PLANNED]
+    queued = facts(truth(status="queued", protected=True))
+    assert fates(plan_undo(GOLDEN, run.entries, queued)) == [Fate.CHANGED_SINCE]
+
+
 @pytest.mark.parametrize(
     ("since", "fate"),
     [
