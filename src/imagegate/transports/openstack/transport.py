@@ -108,7 +108,7 @@ class OpenStack:
             return Facts(lost, now)
         with self._lock:
             known = {} if fresh else dict(self._known.get(target.key, {}))
-        look = Look(target, region, known, Deadline.after(timeout_s))
+        look = Look(target, region, known, Deadline.after(timeout_s), fresh=fresh)
         facts = Facts({probe: look.at(probe) for probe in probes}, now)
         with self._lock:
             self._known.setdefault(target.key, {}).update(
