@@ -98,6 +98,8 @@ members = st.builds(
 member_projects = st.builds(
     probes.MemberProjectsFact, missing=st.lists(st.sampled_from(PROJECTS) | foreign, max_size=3).map(tuple)
 )
+namesakes = st.builds(probes.NamesakesFact, images=st.lists(foreign, max_size=3).map(tuple))
+generations = st.builds(probes.GenerationsFact, newer=st.integers(0, 4) | numbers, newest=maybe)
 waivers = st.builds(
     probes.WaiversFact,
     waivers=st.lists(
@@ -314,6 +316,7 @@ FACTS: Mapping[type[Probe[Any]], st.SearchStrategy[Any]] = {
     probes.File: files,
     probes.FlavorProbe: flavors,
     probes.FreeSpace: spaces,
+    probes.GenerationsProbe: generations,
     probes.ImageProbe: images,
     probes.KernelOption: kernel_options,
     probes.MemberProjectsProbe: member_projects,
@@ -321,6 +324,7 @@ FACTS: Mapping[type[Probe[Any]], st.SearchStrategy[Any]] = {
     probes.OriginImageProbe: origins,
     probes.RearmProbe: rearms,
     probes.Registry: registries,
+    probes.NamesakesProbe: namesakes,
     probes.ServerProbe: servers,
     probes.Service: services,
     probes.ShellCommand: commands,
@@ -344,10 +348,12 @@ all_probes: st.SearchStrategy[Probe[Any]] = st.one_of(
     st.builds(probes.FreeSpace, drive=foreign),
     st.builds(probes.TasksOf, program=foreign),
     *(st.builds(named, name=foreign) for named in (probes.ConsoleBox, probes.Service, probes.ShellCommand)),
+    st.builds(probes.NamesakesProbe, name=maybe),
+    st.builds(probes.GenerationsProbe, generation=maybe),
     st.sampled_from(
         (
-            probes.ACCOUNTS, probes.APPX, probes.FLAVOR, probes.IMAGE, probes.MEMBER_PROJECTS, probes.MEMBERS,
-            probes.ORIGIN, probes.REARM, probes.SERVER, probes.WAIVERS, probes.WINDOWS,
+            probes.ACCOUNTS, probes.APPX, probes.FLAVOR, probes.GENERATIONS, probes.IMAGE, probes.MEMBER_PROJECTS,
+            probes.MEMBERS, probes.NAMESAKES, probes.ORIGIN, probes.REARM, probes.SERVER, probes.WAIVERS, probes.WINDOWS,
         )
     ),
 )

@@ -134,7 +134,8 @@ def _looks(check: Check) -> str:
         return f"- `{probe.key}` ({probe.source}){why}"
 
     needed = [line(probe, "") for probe in check.needs]
-    return "\n".join([*needed, *(line(probe, ", only where it decides") for probe in check.uses)])
+    used = [line(probe, ", only where it decides") for probe in check.uses]
+    return "\n".join([*needed, *used, *([] if check.asks is None else ["- more, as the parameters say"])])
 
 
 def _parameters(params: type[BaseModel]) -> str:

@@ -357,7 +357,8 @@ def _by_source(probes: Iterable[Probe[Any]]) -> dict[Source, list[Probe[Any]]]:
 
 
 def _union(pairs: Iterable[Pair]) -> tuple[Probe[Any], ...]:
-    return tuple(dict.fromkeys(probe for pair in pairs if pair.unseen is None for probe in pair.check.probes))
+    known = (pair for pair in pairs if pair.unseen is None)
+    return tuple(dict.fromkeys(probe for pair in known for probe in pair.check.looks(pair.params)))
 
 
 def _by_target(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:

@@ -320,17 +320,19 @@ class Step:
 Evaluate = Callable[[Facts, Any], Iterable[Violation | Note]]
 Planner = Callable[[Facts, Any], Iterable[Step | Refusal]]
 Applies = Callable[[Facts, Any], str | None]
+Asks = Callable[[Any], tuple[Probe[Any], ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One requirement, how it is judged and how it is mended: the ``CHECK`` at the end of a check file.
 
-    ``needs`` are the probes without which the verdict is unknown; ``uses`` are looked at too, but a missing one
-    matters only if ``evaluate`` asks for it. ``evaluate`` and ``plan`` are pure generators. ``applies`` returns the
-    reason why the check has no business with this target, else None. ``params`` is a subclass of ``Params``.
-    ``effort`` is the highest level that a step of its plan can have, steps for a person aside. ``attestable`` checks
-    ask what no API can answer: an attestation of the policy may stand beside their unknown.
+    ``needs`` are the probes without which the verdict is unknown; ``uses`` are looked at too, but a missing one matters
+    only if ``evaluate`` asks for it; so are those that ``asks`` makes of the parameters. ``evaluate`` and ``plan`` are
+    pure generators. ``applies`` returns the reason why the check has no business with this target, else None.
+    ``params`` is a subclass of ``Params``. ``effort`` is the highest level that a step of its plan can have, steps for
+    a person aside. ``attestable`` checks ask what no API can answer: an attestation of the policy may stand beside
+    their unknown.
     """
 
     id: str
@@ -345,14 +347,19 @@ class Check:
     effort: Level
     since: str
     uses: tuple[Probe[Any], ...] = ()
+    asks: Asks | None = None
     applies: Applies | None = None
     scope: Scope = Scope.TARGET
     attestable: bool = False
 
     @property
     def probes(self) -> tuple[Probe[Any], ...]:
-        """Everything that is looked at for this check."""
+        """Everything that is looked at for this check, whatever its parameters."""
         return self.needs + self.uses
+
+    def looks(self, params: Any) -> tuple[Probe[Any], ...]:
+        """Everything that is looked at for this check with these parameters."""
+        return self.probes if self.asks is None else (*self.probes, *self.asks(params))
 
 
 class RemedyState(StrEnum):

@@ -398,15 +398,21 @@ def _loose_facts(table: Table, check: Check) -> Iterator[str]:
         for probe in check.needs:
             if probe not in case.seen and not told:
                 yield f"{case.title!r} does not say what {probe.key} shows"
+        looks = _looks(check, case)
         for probe in case.seen:
-            if probe not in check.probes:
+            if probe not in looks:
                 yield f"{case.title!r} has facts of {probe.key}, which the check does not look at"
-        read |= _probes_read(check, case)
+        asked = _probes_read(check, case)
+        read |= asked
+        for probe in asked - set(looks):
+            yield f"{case.title!r}: the check reads {probe.key} without declaring it"
     for probe in check.probes:
         if probe not in read:
             yield f"no case makes the check read {probe.key}"
-    for probe in read - set(check.probes):
-        yield f"the check reads {probe.key} without declaring it"
+
+
+def _looks(check: Check, case: Case) -> tuple[Probe[Any], ...]:
+    return check.looks(check.params.model_validate(case.want))
 
 
 class _Watched(Facts):

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -50,14 +51,24 @@ def pairs(draw, entry):
     )  # fmt: skip
 
 
+@cache
+def asked(name):
+    """What the check of this id looks at because of something that its table says."""
+    entry = catalogue().entries[name]
+    if entry.check.asks is None:
+        return ()
+    said = (entry.check.params.model_validate(case.want) for case in table_of(entry).of(Case))
+    return tuple(dict.fromkeys(probe for params in said for probe in entry.check.asks(params)))
+
+
 def whole(entry):
     """Facts that hold everything the check needs; of what it uses some may be missing."""
-    return facts_of(entry.check.needs, entry.check.uses)
+    return facts_of(entry.check.needs, (*entry.check.uses, *asked(entry.check.id)))
 
 
 def broken(entry):
     """Facts of which anything may be missing."""
-    return facts_of((), entry.check.probes)
+    return facts_of((), (*entry.check.probes, *asked(entry.check.id)))
 
 
 def without_waivers(pair):

@@ -1,6 +1,14 @@
 """What can be looked at. A probe is data; ``transports/`` carry out the look."""
 
 from imagegate.probes.answer_file import AnswerFile, AnswerFileFact
+from imagegate.probes.catalog import (
+    GENERATIONS,
+    NAMESAKES,
+    GenerationsFact,
+    GenerationsProbe,
+    NamesakesFact,
+    NamesakesProbe,
+)
 from imagegate.probes.console import ConsoleBox, ConsoleFact
 from imagegate.probes.file import File, FileFact, FileKind
 from imagegate.probes.image import IMAGE, MEMBERS, ImageFact, ImageProbe, Member, MembersFact, MembersProbe
@@ -38,9 +46,11 @@ __all__ = [
     "ACCOUNTS",
     "APPX",
     "FLAVOR",
+    "GENERATIONS",
     "IMAGE",
     "MEMBERS",
     "MEMBER_PROJECTS",
+    "NAMESAKES",
     "ORIGIN",
     "REARM",
     "SERVER",
@@ -63,6 +73,8 @@ __all__ = [
     "FlavorProbe",
     "FreeSpace",
     "FreeSpaceFact",
+    "GenerationsFact",
+    "GenerationsProbe",
     "ImageFact",
     "ImageProbe",
     "KernelOption",
@@ -73,6 +85,8 @@ __all__ = [
     "MemberProjectsProbe",
     "MembersFact",
     "MembersProbe",
+    "NamesakesFact",
+    "NamesakesProbe",
     "OriginImageFact",
     "OriginImageProbe",
     "RearmFact",

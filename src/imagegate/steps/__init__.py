@@ -4,6 +4,7 @@ from imagegate.steps.appx import RemoveAppxPackage
 from imagegate.steps.call import ApiStep, Call
 from imagegate.steps.files import EmptyFile, GuestStep, LinkFile
 from imagegate.steps.image import AddMember, RemoveMember, SetProtected, SetVisibility
+from imagegate.steps.image_fields import Rename, SetMinimum, SetProperty, SetTag
 from imagegate.steps.manual import Manual
 from imagegate.steps.registry import SetRegistryNumber
 from imagegate.steps.restart import RestartGuest
@@ -28,10 +29,14 @@ __all__ = [
     "RemoveAppx",
     "RemoveAppxPackage",
     "RemoveMember",
+    "Rename",
     "RestartGuest",
+    "SetMinimum",
+    "SetProperty",
     "SetProtected",
     "SetRegistryNumber",
     "SetServiceStart",
+    "SetTag",
     "SetVisibility",
     "StopServer",
     "ToastSysprep",

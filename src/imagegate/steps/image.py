@@ -14,7 +14,9 @@ _PATCH = "application/openstack-images-v2.1-json-patch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ImageStep(ApiStep):
+class ImageStep(ApiStep):
+    """A change to the image's record."""
+
     source: ClassVar[Source] = Source.IMAGE
 
     @property
@@ -22,19 +24,25 @@ class _ImageStep(ApiStep):
         return (IMAGE,)
 
 
-def _replace(seen: Facts, name: str, value: object) -> Call:
+def patch(seen: Facts, op: Literal["add", "replace", "remove"], field: str, value: object = None) -> Call:
+    """One edit of one field of the record. ``field`` may hold any character (RFC 6901).
+
+    Source: image API v2, "Update image"; Glance answers 409 to ``replace`` and ``remove`` of what is not there.
+    """
+    pointer = field.replace("~", "~0").replace("/", "~1")
+    edit = {"op": op, "path": f"/{pointer}"}
     return Call(
         service="image",
         method="PATCH",
         path=f"/v2/images/{quote(seen[IMAGE].id, safe='')}",
-        body=[{"op": "replace", "path": f"/{name}", "value": value}],
+        body=[edit if op == "remove" else {**edit, "value": value}],
         content_type=_PATCH,
         accepts=frozenset({200}),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetProtected(_ImageStep):
+class SetProtected(ImageStep):
     """Protect the image against deletion, or take the protection away."""
 
     protected: bool
@@ -49,11 +57,11 @@ class SetProtected(_ImageStep):
         return seen[IMAGE].protected is self.protected
 
     def call(self, seen: Facts) -> Call:
-        return _replace(seen, "protected", self.protected)
+        return patch(seen, "replace", "protected", self.protected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetVisibility(_ImageStep):
+class SetVisibility(ImageStep):
     """Change who can see the image."""
 
     visibility: Literal["shared", "private"]
@@ -63,7 +71,9 @@ class SetVisibility(_ImageStep):
         return (IMAGE, MEMBERS)
 
     def basis(self, seen: Facts) -> object:
-        return (seen[IMAGE].id, seen[IMAGE].visibility)
+        """The members count where they will be hidden: a row that nobody removed before comes back with the sharing."""
+        hidden = tuple(member.project for member in seen[MEMBERS].members) if self.visibility == "private" else ()
+        return (seen[IMAGE].id, seen[IMAGE].visibility, hidden)
 
     def simulate(self, seen: Facts) -> Facts:
         return seen.with_fact(IMAGE, replace(seen[IMAGE], visibility=self.visibility))
@@ -72,11 +82,11 @@ class SetVisibility(_ImageStep):
         return seen[IMAGE].visibility == self.visibility
 
     def call(self, seen: Facts) -> Call:
-        return _replace(seen, "visibility", self.visibility)
+        return patch(seen, "replace", "visibility", self.visibility)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _MemberStep(_ImageStep):
+class _MemberStep(ImageStep):
     project: str
 
     @property

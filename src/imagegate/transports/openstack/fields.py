@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from imagegate.probes.image import WITHHELD, like_a_secret
+
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
@@ -62,12 +64,6 @@ def optional_code(record: Mapping[str, Any], name: str) -> int | None:
     return optional_number(record, name)
 
 
-WITHHELD = "(withheld)"
-"""Stands for the value of a property or metadata key that is named like a secret."""
-
-_SECRET = re.compile(r"pass(word|wd|phrase)|secret|token|credential|private_?key|api_?key|access_?key", re.IGNORECASE)
-
-
 def pairs(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Custom properties or metadata, sorted by key. What is not a string is shown as JSON; what is named like a secret
     is withheld: people do put passwords there, and facts are recorded."""
@@ -81,7 +77,7 @@ def _met_first(made: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]
 
 
 def _shown(key: str, value: Any) -> str:
-    if _SECRET.search(key):
+    if like_a_secret(key):
         return WITHHELD
     return value if isinstance(value, str) else as_json(value)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from imagegate.errors import Owner
 from imagegate.model import Kind, Observation, Probe, Seen, Target, Unseen
+from imagegate.probes.catalog import GenerationsProbe, NamesakesProbe
 from imagegate.probes.image import IMAGE, MEMBERS
 from imagegate.probes.origin import ORIGIN
 from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact
@@ -20,11 +21,12 @@ from imagegate.transports.openstack.members import look_at_members
 from imagegate.transports.openstack.origin import origin_of
 from imagegate.transports.openstack.region import Region, observe_flavor, observe_image, observe_server
 from imagegate.transports.openstack.servers import get_server
+from imagegate.transports.openstack.siblings import ask_for_namesakes
 
 
 class Look:
     """One look at one target. ``known`` is what need not be asked for; what is learned is added to it. ``fresh``
-    forbids what the region knows already."""
+    forbids what the region knows already, names of other images in the listing too."""
 
     def __init__(
         self,
@@ -36,10 +38,10 @@ class Look:
         fresh: bool,
     ) -> None:
         self.known = known
-        self._fresh = fresh
         self._target = target
         self._region = region
         self._deadline = deadline
+        self._fresh = fresh
 
     def at(self, probe: Probe[Any]) -> Observation:
         """The observation of ``probe``; a failed call is Unseen with its reason."""
@@ -55,6 +57,8 @@ class Look:
         kind = self._target.kind
         if kind is Kind.IMAGE and probe in (IMAGE, MEMBERS, MEMBER_PROJECTS):
             self._ask_image_api(probe, now)
+        elif kind is Kind.IMAGE and isinstance(probe, NamesakesProbe | GenerationsProbe):
+            self._ask_for_siblings(probe, now)
         elif kind is Kind.INSTANCE and probe in (SERVER, FLAVOR):
             self._ask_compute_api(now)
         elif kind is Kind.INSTANCE and probe == ORIGIN:
@@ -74,6 +78,20 @@ class Look:
             projects = [member.project for member in self._value(MEMBERS).members]
             missing = self._region.projects.missing(projects, self._deadline) if projects else ()
             self.known[MEMBER_PROJECTS] = Seen(value=MemberProjectsFact(missing=missing), at=now)
+
+    def _ask_for_siblings(self, probe: NamesakesProbe | GenerationsProbe, now: datetime) -> None:
+        image = self._value(IMAGE)
+        if not image.mine:
+            raise ApiError(f"owned by project {image.owner or '(none)'}: only its owner sees all its images")
+        if isinstance(probe, GenerationsProbe):
+            value: object = self._region.siblings(self._deadline).generations(image, probe.generation)
+        elif self._fresh or probe.name is not None:
+            service = self._service(self._region.image, "image")
+            name = image.name if probe.name is None else probe.name
+            value = ask_for_namesakes(service, image, name, self._region.project, self._deadline)
+        else:
+            value = self._region.siblings(self._deadline).namesakes(image)
+        self.known[probe] = Seen(value=value, at=now)
 
     def _ask_compute_api(self, now: datetime) -> None:
         """Both facts come from one record."""

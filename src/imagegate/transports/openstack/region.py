@@ -33,6 +33,7 @@ from imagegate.transports.openstack.servers import (
     parse_server,
     server_target,
 )
+from imagegate.transports.openstack.siblings import Siblings, read_siblings
 
 Observations = dict[Probe[Any], Observation]
 
@@ -58,6 +59,7 @@ class Region:
     flavors: dict[str, FlavorFact] = field(default_factory=dict)
     lists_images: bool = True
     origins: Origins = field(default_factory=Origins)
+    listed: Siblings | None = None
     _asked: threading.Lock = field(default_factory=threading.Lock)
 
     def scope(self, what: str, *, pages: int = 0, count: int = 0, reason: str | None) -> CatalogScope:
@@ -89,6 +91,15 @@ class Region:
                 self.flavors[ident] = parse_flavor(get_flavor(self.compute, ident, deadline))
             return self.flavors[ident]
 
+    def siblings(self, deadline: Deadline) -> Siblings:
+        """Our images by name and family, as the catalog was listed; listed now if it was not. ApiError."""
+        with self._asked:
+            if self.listed is None:
+                if self.image is None:
+                    raise ApiError(f"region {self.name} has no image service")
+                self.listed = read_siblings(self.image, self.project, deadline)
+            return self.listed
+
 
 def start_reading(
     region: Region, pool: Executor, deadline: Deadline, *, images: bool, servers: bool
@@ -110,6 +121,7 @@ def image_catalog(region: Region, listing: Listing, sets: Sets) -> Catalog:
     for record in listing.records.values():
         target = image_target(record, cloud=region.cloud, region=region.name, project=region.project, sets=sets)
         found.append((target, {IMAGE: observe_image(record, region.project, at)}))
+    region.listed = Siblings(listing, region.project)
     scope = region.scope("images", pages=listing.pages, count=len(found), reason=listing.problem)
     return Catalog(scope=scope, found=tuple(found))
 
