@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -113,6 +114,7 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _run(command: Command, rest: Sequence[str]) -> int:
+    gc.set_threshold(50_000, 20, 20)  # a short-lived process that makes few cycles: imports alone ran it 150 times
     from imagegate.errors import ImagegateError, Owner
 
     run: Callable[[Sequence[str]], int] = import_module(command.module).main

@@ -134,7 +134,8 @@ def _looks(check: Check) -> str:
         return f"- `{probe.key}` ({probe.source}){why}"
 
     needed = [line(probe, "") for probe in check.needs]
-    return "\n".join([*needed, *(line(probe, ", only where it decides") for probe in check.uses)])
+    used = [line(probe, ", only where it decides") for probe in check.uses]
+    return "\n".join([*needed, *used, *([] if check.asks is None else ["- more, as the parameters say"])])
 
 
 def _parameters(params: type[BaseModel]) -> str:
@@ -157,7 +158,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    return "none" if value is None else f"`{json.dumps(value, ensure_ascii=False)}`"
+    return "none" if value is None else f"`{json.dumps(value, ensure_ascii=False, default=str)}`"
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -26,6 +26,7 @@ class End(StrEnum):
     VERIFIED = "verified"
     NOT_VERIFIED = "not-verified"
     FAILED = "failed"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,14 @@
 A journal is a file of JSON lines that only grows; ``history`` reads it. ``v`` is the version of the format::
 
     {"v": 1, "event": "intent", "n": 3, "at": …, "target": {…}, "step": {…}, "before": {facts} | null}
-    {"v": 1, "event": "verified" | "not-verified" | "failed", "of": 3, "at": …, "after": {facts} | null,
-     "reason": … | null, "changed": true | false}
+    {"v": 1, "event": "verified" | "not-verified" | "failed" | "refused", "of": 3, "at": …,
+     "after": {facts} | null, "reason": … | null, "changed": true | false}
     {"v": 1, "event": "settled", "of": 3, "at": …, "by": …}
 
 ``n`` numbers the steps of the file. An intent with ``owes`` takes a protection away that must be put back; ``owes`` is
 the step that does it, and a ``settled`` line says that it was done. An intent with ``restores`` is that step, for the
-debt ``RUN/n``. ``changed`` False in a failure is certain: the target is as it was. ``at`` is UTC.
+debt ``RUN/n``. ``changed`` False in a failure is certain: the target is as it was; ``refused`` says that the write was
+not even attempted. ``at`` is UTC.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ class Journal:
         reason: str | None = None,
         changed: bool = True,
     ) -> None:
-        """The step of this number ended as ``verified`` (``after`` shows it), ``not-verified`` or ``failed``."""
+        """The step of this number ended as ``verified`` (``after`` shows it), ``not-verified``, ``failed`` or
+        ``refused`` (nothing was written)."""
         seen = None if after is None else _facts(step, after)
         self._write({"event": state, "of": number, "after": seen, "reason": reason, "changed": changed})
 

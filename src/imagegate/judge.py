@@ -83,7 +83,9 @@ def judge(pair: Pair, seen: Facts, *, today: date) -> Finding:
         return _finding(pair, seen, Verdict.UNKNOWN, reason=reason, owner=Owner.TOOL)
     if not_applicable is not None:
         return _finding(pair, seen, Verdict.NOT_APPLICABLE, reason=not_applicable)
-    if origins := sorted({origin for origin in map(_origin, map(seen.observation, check.probes)) if origin}):
+    if origins := sorted(
+        {origin for origin in map(_origin, map(seen.observation, check.looks(pair.params))) if origin}
+    ):
         notes.extend(origins)
     if not violations:
         return _finding(pair, seen, Verdict.PASS, note="; ".join(notes) or None)

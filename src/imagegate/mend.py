@@ -142,6 +142,9 @@ def write(
     except Unobserved as error:
         hands.journal.result(number, step, state="not-verified", reason=str(error))
         raise StepError(f"done, but it cannot be verified: {error}", changed=True) from error
+    except StepRefused as error:
+        hands.journal.result(number, step, state="refused", reason=str(error), changed=False)
+        raise
     except Exception as error:
         changed = not isinstance(error, StepError) or error.changed
         hands.journal.result(number, step, state="failed", reason=str(error), changed=changed)
@@ -158,6 +161,8 @@ def _wait(step: Step, hands: Hands) -> Facts:
         try:
             if step.done(seen):
                 return seen
+            if (reason := step.stuck(seen)) is not None:
+                raise StepError(f"{step.subject}: {reason}", changed=True)
         except Unobserved:  # while there is time, a failed look is no answer
             if left <= 0:
                 raise

@@ -67,6 +67,8 @@ class Phase(IntEnum):
     ACCOUNTS = 20
     IDENTITY = 30
     LOGIN = 40
+    RESTART = 70
+    GENERALIZE = 80
     POWER = 90
     # images: narrow before widening, protect at the end
     UNPROTECT = 110
@@ -93,6 +95,7 @@ class Source(StrEnum):
     IMAGE = "image"
     IDENTITY = "identity"
     POLICY = "policy"
+    CONSOLE = "console"
 
 
 class Fix(StrEnum):
@@ -236,6 +239,14 @@ class Facts:
         """These facts with one unseen."""
         return Facts({**self._observations, probe: Unseen(reason=reason, at=self.at)}, self.at, today=self.today)
 
+    def reduced(self, probe: Probe[T], change: Callable[[T], T]) -> Facts:
+        """These facts with what one look saw changed, its time and origin kept; as they are if it was not seen."""
+        look = self._observations.get(probe)
+        if not isinstance(look, Seen):
+            return self
+        lean = replace(look, value=change(look.value))
+        return Facts({**self._observations, probe: lean}, self.at, today=self.today)
+
     def as_of(self, today: date) -> Facts:
         """These facts, judged on ``today``."""
         return self if today == self.today else Facts(self._observations, self.at, today=today)
@@ -323,21 +334,27 @@ class Step:
         looks = {probe: seen.observation(probe) for probe in self.reads}
         return Facts({probe: look for probe, look in looks.items() if look is not None}, seen.at)
 
+    def stuck(self, seen: Facts) -> str | None:
+        """Why waiting any longer for the effect is in vain, told by fresh facts after the write; None if it is not."""
+        return None
+
 
 Evaluate = Callable[[Facts, Any], Iterable[Violation | Note]]
 Planner = Callable[[Facts, Any], Iterable[Step | Refusal]]
 Applies = Callable[[Facts, Any], str | None]
+Asks = Callable[[Any], tuple[Probe[Any], ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One requirement, how it is judged and how it is mended: the ``CHECK`` at the end of a check file.
 
-    ``needs`` are the probes without which the verdict is unknown; ``uses`` are looked at too, but a missing one
-    matters only if ``evaluate`` asks for it. ``evaluate`` and ``plan`` are pure generators. ``applies`` returns the
-    reason why the check has no business with this target, else None. ``params`` is a subclass of ``Params``.
-    ``effort`` is the highest level that a step of its plan can have, steps for a person aside. ``attestable`` checks
-    ask what no API can answer: an attestation of the policy may stand beside their unknown.
+    ``needs`` are the probes without which the verdict is unknown; ``uses`` are looked at too, but a missing one matters
+    only if ``evaluate`` asks for it; so are those that ``asks`` makes of the parameters. ``evaluate`` and ``plan`` are
+    pure generators. ``applies`` returns the reason why the check has no business with this target, else None.
+    ``params`` is a subclass of ``Params``. ``effort`` is the highest level that a step of its plan can have, steps for
+    a person aside. ``attestable`` checks ask what no API can answer: an attestation of the policy may stand beside
+    their unknown.
     """
 
     id: str
@@ -352,14 +369,19 @@ class Check:
     effort: Level
     since: str
     uses: tuple[Probe[Any], ...] = ()
+    asks: Asks | None = None
     applies: Applies | None = None
     scope: Scope = Scope.TARGET
     attestable: bool = False
 
     @property
     def probes(self) -> tuple[Probe[Any], ...]:
-        """Everything that is looked at for this check."""
+        """Everything that is looked at for this check, whatever its parameters."""
         return self.needs + self.uses
+
+    def looks(self, params: Any) -> tuple[Probe[Any], ...]:
+        """Everything that is looked at for this check with these parameters."""
+        return self.probes if self.asks is None else (*self.probes, *self.asks(params))
 
 
 class RemedyState(StrEnum):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from imagegate.errors import Unobserved
+from imagegate.errors import StepRefused, Unobserved
 from imagegate.history import End, Entry
 from imagegate.mend import Outcome
 from imagegate.model import Facts, Probe, Refusal, Step, Target
@@ -123,8 +123,9 @@ def plan_undo(target: Target, entries: Collection[Entry], now: Facts) -> TargetU
 
 def _item(entry: Entry, now: Facts) -> Item:
     ending = entry.ending
-    if ending is not None and ending.end is End.FAILED and not ending.changed:
-        return Item(entry=entry, fate=Fate.AS_BEFORE, reason="the run could not apply it")
+    if ending is not None and ending.end in {End.FAILED, End.REFUSED} and not ending.changed:
+        why = "the run did not begin it" if ending.end is End.REFUSED else "the run could not apply it"
+        return Item(entry=entry, fate=Fate.AS_BEFORE, reason=why)
     step, reason = _inverse(entry)
     if step is None:
         return Item(entry=entry, fate=Fate.NO_WAY_BACK, reason=reason)
@@ -138,6 +139,8 @@ def _item(entry: Entry, now: Facts) -> Item:
             return replace(item, fate=Fate.CHANGED_SINCE, reason=reason)
     except Unobserved as error:
         return replace(item, fate=Fate.UNSEEN, reason=str(error))
+    except StepRefused as error:
+        return replace(item, fate=Fate.CHANGED_SINCE, reason=str(error))
     return replace(item, expects=expects)
 
 

@@ -171,9 +171,9 @@ class Undo:
             transports.append(self._ask_clouds(clouds, targets.values()))
         if self.options.inventory is not None:
             from imagegate.inventory import load_inventory  # noqa: PLC0415 - only when guests are reached
-            from imagegate.transports.linux import LinuxTransport  # noqa: PLC0415
+            from imagegate.transports.guests import Guests  # noqa: PLC0415
 
-            transports.append(LinuxTransport(load_inventory(self.options.inventory), run_key=secrets.token_bytes(32)))
+            transports.append(Guests(load_inventory(self.options.inventory), run_key=secrets.token_bytes(32)))
         return Engine(
             transports={source: transport for transport in transports for source in transport.sources},
             settings=Settings(today=self.started.date(), look_timeout_s=self.options.look_timeout_s),

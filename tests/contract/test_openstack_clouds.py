@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -9,15 +10,38 @@ import requests
 import yaml
 
 from imagegate import sandbox
-from imagegate.errors import StepError
+from imagegate.errors import StepError, StepRefused
 from imagegate.model import Facts, Kind, Level, Phase, Unseen
-from imagegate.probes import FLAVOR, IMAGE, MEMBER_PROJECTS, MEMBERS, SERVER
-from imagegate.steps import AddMember, RemoveMember, SetProtected, SetVisibility, StopServer
+from imagegate.probes import (
+    FLAVOR,
+    GENERATIONS,
+    IMAGE,
+    MEMBER_PROJECTS,
+    MEMBERS,
+    NAMESAKES,
+    ORIGIN,
+    SERVER,
+    GenerationsProbe,
+    OriginImageFact,
+)
+from imagegate.properties import addable
+from imagegate.steps import (
+    AddMember,
+    RemoveMember,
+    Rename,
+    SetMinimum,
+    SetProperty,
+    SetProtected,
+    SetTag,
+    SetVisibility,
+    StopServer,
+)
 from imagegate.transports.openstack import Limits, OpenStack, discovery
 from imagegate.transports.openstack.http import Service
 
 pytestmark = pytest.mark.real
 PLAN = {"subject": "test", "summary": "test step", "level": Level.SAFE, "phase": Phase.PROTECTION, "why": "test"}
+PATCH = "application/openstack-images-v2.1-json-patch"
 SMALL = Limits(page=5, wait_initial_s=0.05)
 
 
@@ -288,6 +312,89 @@ def test_image_steps(peers, golden, transport):
         transport.apply(target, SetProtected(**PLAN, protected=True), seen, timeout_s=30)
 
 
+def test_record_steps(golden, transport):
+    ident = golden.image("record")
+    target = target_of(discover(transport), ident)
+
+    def apply(step):
+        before = look(transport, target, *step.reads)
+        assert not step.done(before)
+        step.basis(before)
+        transport.apply(target, step, before, timeout_s=30)
+        after = look(transport, target, *step.reads)
+        assert step.done(after)
+        assert step.done(step.simulate(before))
+        kept = replace(after[IMAGE], updated_at=before[IMAGE].updated_at)
+        assert step.simulate(before)[IMAGE] == kept, "nothing else has changed"
+
+    for key in ("os_type", "a/b~1", "~01//", "ключ и ключ", "x" * 255, "os_hash_algorithm", ".."):
+        for value in ("linux", "two words, ünd ☃", "x" * 2000, "false", None):
+            apply(SetProperty(**PLAN, key=key, value=value))
+    for tag in ("web", "a b?#;&=+", "a,b", "x" * 255, "%2F", "~", "...", " "):
+        assert addable(tag)
+        apply(SetTag(**PLAN, tag=tag))
+        apply(SetTag(**PLAN, tag=tag, there=False))
+    for field in ("min_disk", "min_ram"):
+        for value in (50, 2**31 - 1, 0):
+            apply(SetMinimum(**PLAN, field=field, value=value))
+    for name in ("golden", "in:golden", 'eq:"a,b"', "a%_b", "ÜBER", "x" * 255):
+        apply(Rename(**PLAN, name=name))
+
+
+def test_a_record_that_changed_meanwhile(golden, transport):
+    """What the API itself refuses when the look is no longer true: 409 for a property that is gone."""
+    ident = golden.image("meanwhile", role="web")
+    target = target_of(discover(transport), ident)
+    before = look(transport, target, IMAGE)
+    edit = [{"op": "remove", "path": "/role"}]
+    golden.call("PATCH", f"/v2/images/{ident}", json=edit, headers={"Content-Type": PATCH})
+    for value in ("db", None):
+        with pytest.raises(StepError, match="HTTP 409") as caught:
+            transport.apply(target, SetProperty(**PLAN, key="role", value=value), before, timeout_s=30)
+        assert caught.value.changed is False
+    off = SetTag(**PLAN, tag="never-there", there=False)
+    transport.apply(target, off, before, timeout_s=30)
+    assert off.done(look(transport, target, IMAGE)), "gone already is as wished"
+
+
+@pytest.mark.parametrize("name", ["twin", "in:twin", 'eq:"twin"', "TWIN_%", "a,b", "zwölf ☃", "'"])
+def test_namesakes(golden, clouds, transport, name):
+    first, second = golden.image(name), golden.image(name)
+    hidden = golden.image(name)
+    golden.call(
+        "PATCH", f"/v2/images/{hidden}", json=[{"op": "replace", "path": "/os_hidden", "value": True}],
+        headers={"Content-Type": PATCH},
+    )  # fmt: skip
+    golden.image(name.swapcase() + ".")
+    golden.image(name, region="KR2")
+    prod = Api(clouds, "sandbox-web-prod")
+    prod.image(name, visibility="community")
+    prod.session.close()
+    target = target_of(discover(transport), first)
+    for fresh in (False, True):
+        assert set(look(transport, target, NAMESAKES, fresh=fresh)[NAMESAKES].images) == {second, hidden}
+    another = golden.image("another")
+    other = target_of(discover(transport), another)
+    step = Rename(**PLAN, name=name)
+    with pytest.raises(StepRefused, match="is taken by image"):
+        step.basis(look(transport, other, *step.reads))
+
+
+def test_generations(golden, transport):
+    made = []
+    for month in (1, 2, 3):
+        made.append(golden.image(f"gen-web-2026{month:02}01"))
+        time.sleep(1.1)  # Glance keeps whole seconds
+    golden.image("gen-db-20260401")
+    for ident in made[:2]:
+        golden.call("PUT", f"/v2/images/{ident}/file", data=b"x", headers={"Content-Type": "application/octet-stream"})
+    found = discover(transport)
+    seen = [look(transport, target_of(found, ident), GENERATIONS, fresh=False)[GENERATIONS] for ident in made]
+    assert [(one.newer, one.newest) for one in seen] == [(1, "gen-web-20260201"), (0, None), (0, None)]
+    by_rule = GenerationsProbe(generation="-[a-z]+-[0-9]+")
+    assert look(transport, target_of(found, made[0]), by_rule)[by_rule].newer == 1, "a queued image is no generation"
+
+
 def test_somebody_elses_image(golden, clouds, transport):
     prod = Api(clouds, "sandbox-web-prod")
     ident = golden.image("theirs", visibility="shared", members=[prod.project])
@@ -300,11 +407,12 @@ def test_somebody_elses_image(golden, clouds, transport):
 
 
 def test_servers(golden, transport):
-    image = golden.image("boot", os_type="Linux")
+    image = golden.image("boot", os_type="Linux", release_date="2019.04.25")
     golden.call("PUT", f"/v2/images/{image}/file", data=b"x", headers={"Content-Type": "application/octet-stream"})
     flavors = golden.call("GET", "/flavors", service="compute").json()["flavors"]
     flavor = next(one["id"] for one in flavors if one["name"] == "m2.c1m2")
     body = {"server": {"name": "web-01", "imageRef": image, "flavorRef": flavor, "networks": "none"}}
+    body["server"]["metadata"] = {"image_name": "boot (2019.04.25)"}
     newer = {"X-OpenStack-Nova-API-Version": "2.37"}
     made = golden.call("POST", "/servers", service="compute", json=body, headers=newer).json()["server"]["id"]
     path = f"/servers/{quote(made)}"
@@ -318,6 +426,17 @@ def test_servers(golden, transport):
     assert target.attributes["os"] == {"linux"}, "from the image"
     facts = look(transport, target, SERVER, FLAVOR)
     assert (facts[SERVER].power_state, facts[SERVER].image_id, facts[FLAVOR].type) == (1, image, "m2")
+    origin = look(transport, target, ORIGIN, fresh=False)[ORIGIN]
+    assert origin == OriginImageFact(
+        image_id=image, public=False, release_date="2019.04.25", name="boot", server_name="boot (2019.04.25)"
+    )
+    golden.delete(image)
+    origin = look(transport, target, ORIGIN)[ORIGIN]
+    assert origin == OriginImageFact(
+        image_id=image,
+        gone=f"image {image} is gone, or not for this project to see (HTTP 404)",
+        server_name="boot (2019.04.25)",
+    )
 
     stop = StopServer(**PLAN)
     transport.apply(target, stop, facts, timeout_s=30)

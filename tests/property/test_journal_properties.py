@@ -7,15 +7,27 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.strategies import foreign, moments, patient, seen, targets
+from tests.strategies import foreign, maybe, moments, patient, seen, targets
 
 from imagegate import codec, steps
 from imagegate.codec import dump_step, load_step
-from imagegate.errors import ToolError
+from imagegate.errors import StepRefused, ToolError
 from imagegate.history import JournalError, read_journal
 from imagegate.journal import Journal, append
 from imagegate.model import Facts, Level, Phase, Probe
-from imagegate.probes import File, ImageProbe, ServerProbe
+from imagegate.probes import (
+    AnswerFile,
+    AppxProbe,
+    File,
+    ImageProbe,
+    NamesakesFact,
+    NamesakesProbe,
+    Registry,
+    ServerProbe,
+    Service,
+    TasksOf,
+    WindowsFile,
+)
 
 SAID = {
     "subject": foreign, "summary": foreign, "why": foreign, "undo": st.none() | foreign, "then": st.none() | foreign,
@@ -23,17 +35,38 @@ SAID = {
     "patience_s": st.floats(0, 1e6),
 }  # fmt: skip
 A_FILE = st.builds(File, path=foreign, read=st.integers(0, 99), classify=st.sampled_from((None, "machine-id")))
+A_TASK = {
+    "tasks": st.builds(TasksOf, program=foreign), "name": st.sampled_from((r"\RenewIP", r"\imagegate-renew-dhcp")) | foreign,
+    "description": foreign, "command": foreign, "arguments": foreign,
+}  # fmt: skip
 OWN = {
     "AddMember": {"project": foreign},
+    "DeleteTask": A_TASK,
     "EmptyFile": {"file": A_FILE, "mode_if_new": foreign},
+    "Generalize": {"answers": st.builds(AnswerFile, path=foreign), "since": moments},
     "LinkFile": {"file": A_FILE, "to": foreign},
     "Manual": {},
+    "RegisterTask": A_TASK,
+    "RemoveAppxPackage": {"full_name": foreign},
     "RemoveMember": {"project": foreign},
+    "Rename": {"name": foreign},
+    "RestartGuest": {"since": moments},
+    "SetMinimum": {"field": st.sampled_from(("min_disk", "min_ram")), "value": st.integers(0, 2**31 - 1)},
+    "SetProperty": {"key": foreign, "value": maybe},
     "SetProtected": {"protected": st.booleans()},
+    "SetRegistryNumber": {
+        "value": st.builds(Registry, path=foreign, name=foreign), "number": st.integers(0, 9) | st.integers(0, 2**32 - 1),
+    },
+    "SetServiceStart": {
+        "service": st.builds(Service, name=foreign),
+        "start": st.sampled_from(("boot", "system", "auto", "demand", "disabled")),
+    },
+    "SetTag": {"tag": foreign, "there": st.booleans()},
     "SetVisibility": {"visibility": st.sampled_from(("shared", "private"))},
     "StartServer": {},
     "StopServer": {},
-}
+    "ToastSysprep": {"since": moments},
+}  # fmt: skip
 all_steps = st.one_of(*(st.builds(getattr(steps, name), **SAID, **own) for name, own in OWN.items()))
 
 
@@ -49,7 +82,7 @@ def acts(draw):
     """One thing that a run writes down: a step, and perhaps how it ended and whether its debt was paid."""
     step = draw(all_steps)
     owes = draw(st.none() | st.builds(steps.protection, protected=st.just(True), why=foreign))
-    state = draw(st.sampled_from((None, "verified", "not-verified", "failed")))
+    state = draw(st.sampled_from((None, "verified", "not-verified", "failed", "refused")))
     after = draw(looks(step)) if state == "verified" else None
     end = {"state": state, "after": after, "reason": draw(st.none() | foreign), "changed": draw(st.booleans())}
     return draw(targets), step, draw(looks(step)), owes, end, draw(st.booleans())
@@ -170,6 +203,14 @@ def test_any_bytes_are_read_or_are_a_journal_error(raw):
     assert history.entries == ()
 
 
+def basis(step, facts):
+    """What the step compares, or that it refuses: a name may be taken."""
+    try:
+        return step.basis(facts)
+    except StepRefused as error:
+        return str(error)
+
+
 @patient
 @given(all_steps, st.data())
 def test_what_a_journal_keeps_is_all_that_an_undo_needs_and_no_secret(step, data):
@@ -181,13 +222,26 @@ def test_what_a_journal_keeps_is_all_that_an_undo_needs_and_no_secret(step, data
     assert step.inverse(kept) == step.inverse(before)
     for one in (step, step.inverse(before)):
         if one is not None:
-            assert (one.basis(kept), one.done(kept)) == (one.basis(before), one.done(before))
-            assert one.basis(step.simulate(kept)) == one.basis(step.simulate(before))
+            assert (basis(one, kept), one.done(kept)) == (basis(one, before), one.done(before))
+            assert basis(one, step.simulate(kept)) == basis(one, step.simulate(before))
     for probe in kept:
         if isinstance(probe, ImageProbe):
-            assert kept[probe].properties == kept[probe].tags == ()
+            changed = {step.key} if isinstance(step, steps.SetProperty) else set()
+            assert {key for key, _ in kept[probe].properties} <= changed
+            assert {*kept[probe].tags} <= ({step.tag} if isinstance(step, steps.SetTag) else set())
         if isinstance(probe, ServerProbe):
             assert kept[probe].metadata == ()
+        if isinstance(probe, WindowsFile):
+            assert kept[probe].tail is None
+        if isinstance(probe, TasksOf):
+            assert {task.name.lower() for task in kept[probe].tasks} <= {step.name.lower()}
+        if isinstance(probe, AppxProbe):
+            assert {package.full_name for package in kept[probe].packages} <= {step.full_name}
+
+
+def is_name(probe):
+    """Whether it asks who has a name: an undo asks for the old one."""
+    return isinstance(probe, NamesakesProbe) and probe.name is not None
 
 
 @patient
@@ -195,16 +249,18 @@ def test_what_a_journal_keeps_is_all_that_an_undo_needs_and_no_secret(step, data
 def test_an_inverse_takes_back_what_the_step_read_or_says_that_there_is_no_way(step, data):
     """Nothing else of the target is touched, and the inverse of a step that is done here is undone there."""
     before = Facts({probe: data.draw(seen(probe)) for probe in step.reads}, data.draw(moments))
+    if isinstance(step, steps.Rename):
+        before = before.with_fact(NamesakesProbe(name=step.name), NamesakesFact())
     if step.done(before):
         return
     back = step.inverse(before)
     if back is None:
         assert step.no_way_back
         return
-    assert set(back.reads) <= set(step.reads)
+    assert {probe for probe in back.reads if not is_name(probe)} <= set(step.reads)
     assert load_step(dump_step(back)) == back
     again = back.simulate(step.simulate(before))
-    if isinstance(step, steps.StopServer | steps.StartServer | steps.LinkFile):
+    if isinstance(step, steps.StopServer | steps.StartServer | steps.LinkFile | steps.SetMinimum):
         assert back.done(again)
     else:
         assert step.basis(again) == step.basis(before)

@@ -15,9 +15,20 @@ from imagegate.journal import Journal
 from imagegate.locks import Locks
 from imagegate.model import Kind, Level, RemedyState, Target
 from imagegate.plan import Grant
-from imagegate.probes import IMAGE, MEMBER_PROJECTS, MEMBERS, ImageFact, Member, MemberProjectsFact, MembersFact
+from imagegate.probes import (
+    IMAGE,
+    MEMBER_PROJECTS,
+    MEMBERS,
+    NAMESAKES,
+    ImageFact,
+    Member,
+    MemberProjectsFact,
+    MembersFact,
+    NamesakesFact,
+    NamesakesProbe,
+)
 from imagegate.recover import debts, pay_debts
-from imagegate.steps import SetProtected
+from imagegate.steps import Rename, SetMinimum, SetProperty, SetProtected, SetTag, SetVisibility
 
 GOLDEN = Target(kind=Kind.IMAGE, id="i-1", name="golden", cloud="nhn", region="KR1", owner="p-owner")
 ALLOWED = catalogue().checks["catalog-members-allowed"]
@@ -31,7 +42,8 @@ class Strict(World):
 
     def apply(self, target, step, seen, *, timeout_s):
         protected = self.truth[target.key][IMAGE].protected
-        if protected and not isinstance(step, SetProtected) and "visibility" in step.summary:
+        fields = (Rename, SetMinimum, SetProperty, SetTag, SetVisibility)
+        if protected and isinstance(step, fields):
             raise StepBlocked(f"{step.summary}: 403 (the image is protected)")
         super().apply(target, step, seen, timeout_s=timeout_s)
 
@@ -86,6 +98,30 @@ def test_lift_change_and_put_back(world, journal):
     assert (entries[0].ending.changed, entries[1].owes.summary, entries[4].restores) == (False, BACK, "run-1/2")
     assert history(journal).debts == ()
     assert [line[2] for line in told.lines if line[0] == "applied"][-1] == BACK
+
+
+def test_what_a_record_says_is_changed_under_one_lifted_protection(world, journal):
+    """Each of these steps expects what it was planned from, and finds it with the protection lifted."""
+    for probe in (NAMESAKES, NamesakesProbe(name="gold-golden")):
+        world.change(GOLDEN, probe, NamesakesFact())
+    world.change(GOLDEN, IMAGE, replace(world.truth[GOLDEN.key][IMAGE], properties=(("old", "1"),)))
+    wants = {
+        "catalog-name-conforms": {"pattern": "gold-.*", "rename": "gold-{name}"},
+        "catalog-properties-conform": {
+            "properties": {"os_type": "linux"}, "absent": ["old"], "tags": ["gold"], "min_disk": 20,
+        },
+    }  # fmt: skip
+    machine = engine(world, journal=journal)
+    pairs = [pair(catalogue().checks[check], GOLDEN, want) for check, want in wants.items()]
+    run(machine, pairs, ALL)
+    assert world.abuse == []
+    assert {finding.remedy.state for finding in machine.findings.values()} == {RemedyState.VERIFIED}
+    assert applied(world) == [
+        LIFT, "rename the image to gold-golden", "set property os_type to linux", "remove property old", "add tag gold",
+        "raise min_disk to 20 GB", BACK,
+    ]  # fmt: skip
+    assert world.truth[GOLDEN.key][IMAGE].protected is True
+    assert history(journal).debts == ()
 
 
 def test_what_is_owed_is_on_disk_before_the_protection_is_lifted(world, journal):

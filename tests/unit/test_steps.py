@@ -283,7 +283,7 @@ def test_every_step_says_who_carries_it_out_and_is_a_value():
         for kind in kinds
         if isinstance(kind, type) and issubclass(kind, Step) and kind not in (steps.ApiStep, steps.GuestStep)
     ]
-    assert len(concrete) >= 8
+    assert len(concrete) >= 12
     for kind in concrete:
         assert isinstance(kind.source, Source)
         assert kind.__dataclass_params__.frozen

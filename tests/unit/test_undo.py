@@ -9,13 +9,38 @@ from tests.checks.world import NOW, OFF, World, a_file, full, instance, scrub, s
 from imagegate import undo_run
 from imagegate.engine import Engine
 from imagegate.errors import StepError, UsageError
-from imagegate.history import read_journal
+from imagegate.history import End, read_journal
 from imagegate.journal import Journal
 from imagegate.mend import Outcome
-from imagegate.model import Facts, Kind, Level, Phase, Seen, Target, Unseen
-from imagegate.probes import IMAGE, MEMBERS, SERVER, FileFact, FileKind, ImageFact, Member, MembersFact
+from imagegate.model import Facts, Kind, Level, Phase, Seen, Source, Target, Unseen
+from imagegate.probes import (
+    IMAGE,
+    MEMBERS,
+    NAMESAKES,
+    SERVER,
+    FileFact,
+    FileKind,
+    ImageFact,
+    Member,
+    MembersFact,
+    NamesakesFact,
+    NamesakesProbe,
+    TasksFact,
+    TasksOf,
+)
 from imagegate.report.undo import record, undo_lines
-from imagegate.steps import AddMember, EmptyFile, LinkFile, RemoveMember, SetVisibility, StopServer, protection
+from imagegate.steps import (
+    AddMember,
+    EmptyFile,
+    LinkFile,
+    RegisterTask,
+    RemoveMember,
+    Rename,
+    SetVisibility,
+    StopServer,
+    protection,
+)
+from imagegate.transports.guests import Guests
 from imagegate.undo import Fate, changes, counts, plan_undo, probes_for
 from imagegate.undo_run import Undo, UndoOptions, find_run
 
@@ -149,6 +174,37 @@ def test_a_step_that_certainly_changed_nothing_is_not_taken_back(past):
     assert fates(plan_undo(GOLDEN, run.entries, facts(truth(protected=True)))) == [Fate.AS_BEFORE]
 
 
+def test_a_step_that_was_refused_was_not_begun(past):
+    run = past(truth()).did(PROTECT, "refused", changed=False)
+    assert run.entries[0].ending.end is End.REFUSED
+    [item] = plan_undo(GOLDEN, run.entries, facts(truth(protected=True))).items
+    assert (item.fate, item.reason) == (Fate.AS_BEFORE, "the run did not begin it")
+
+
+OLD, NEW = NamesakesProbe(name="golden"), NamesakesProbe(name="golden-2")
+
+
+def renamed(past):
+    rename = Rename(name="golden-2", summary="rename it", phase=Phase.PROPERTIES, **SAID)
+    return past({**truth(), NAMESAKES: NamesakesFact(), NEW: NamesakesFact()}).did(rename)
+
+
+def test_an_old_name_is_looked_for_and_given_back_if_it_is_free(past):
+    run = renamed(past)
+    assert OLD in probes_for(run.entries)
+    undone = plan_undo(GOLDEN, run.entries, run.now.with_fact(OLD, NamesakesFact()))
+    assert [p.step.summary for p in undone.plan.granted] == ["rename the image to golden"]
+
+
+def test_an_old_name_that_somebody_took_is_theirs(past):
+    run = renamed(past)
+    undone = plan_undo(GOLDEN, run.entries, run.now.with_fact(OLD, NamesakesFact(images=("i-2",))))
+    assert (fates(undone), undone.items[0].reason) == (
+        [Fate.CHANGED_SINCE], "the name golden is taken by image i-2: nothing was written",
+    )  # fmt: skip
+    assert fates(plan_undo(GOLDEN, run.entries, run.now.without(OLD, "403"))) == [Fate.UNSEEN]
+
+
 def test_a_protection_that_was_lifted_for_a_change_is_no_change(past):
     run = past(truth(protected=True, visibility="private"))
     run.did(share(), "failed", changed=False).did(LIFT, owes=PROTECT).did(share()).did(PROTECT, restores=f"{RUN}/2")
@@ -206,6 +262,30 @@ def test_a_server_that_ran_is_started_again(past, status, fate):
         assert undone.items[0].step.phase is not Phase.POWER, "nothing is taken away by it"
     else:
         assert undone.items[0].reason.endswith("by hand: start the instance")
+
+
+def test_a_task_is_deleted_only_as_the_run_registered_it(past):
+    tasks = TasksOf(program="ipconfig")
+    register = RegisterTask(
+        tasks=tasks, name=r"\Renew", description="d", command="ipconfig", arguments="/renew", summary="register it",
+        phase=Phase.CONTENT, **SAID,
+    )  # fmt: skip
+    run = past({tasks: TasksFact(tasks=(), total=3)}, WEB).did(register)
+    assert fates(plan_undo(WEB, run.entries, run.now)) == [Fate.PLANNED]
+    [made] = run.now[tasks].tasks
+    other = run.now.with_fact(tasks, TasksFact(tasks=(replace(made, enabled=False),), total=4))
+    assert fates(plan_undo(WEB, run.entries, other)) == [Fate.CHANGED_SINCE]
+
+
+def test_windows_guests_are_reached_too(past, tmp_path):
+    run = past({ETC: full()}, WEB).did(EmptyFile(file=ETC, summary="empty it", **IDENTITY))
+    inventory = tmp_path / "inventory.yaml"
+    inventory.write_text("instances:\n  web: {address: 192.0.2.1, transport: winrm, user: a, password_env: HOME}\n")
+    machine = Undo(UndoOptions(run=RUN, report_dir=tmp_path / "reports", inventory=inventory))
+    engine = machine._connect({WEB.key: replace(WEB, cloud=None, region=None)})
+    assert isinstance(engine.transports[Source.GUEST], Guests)
+    assert run.entries
+    engine.close()
 
 
 def test_a_step_of_a_users_own_check_has_no_way_back_but_by_hand(past):

@@ -1,36 +1,114 @@
 """What can be looked at. A probe is data; ``transports/`` carry out the look."""
 
+from imagegate.probes.answer_file import AnswerFile, AnswerFileFact
+from imagegate.probes.catalog import (
+    GENERATIONS,
+    NAMESAKES,
+    GenerationsFact,
+    GenerationsProbe,
+    NamesakesFact,
+    NamesakesProbe,
+)
+from imagegate.probes.console import ConsoleBox, ConsoleFact
 from imagegate.probes.file import File, FileFact, FileKind
 from imagegate.probes.image import IMAGE, MEMBERS, ImageFact, ImageProbe, Member, MembersFact, MembersProbe
 from imagegate.probes.kernel import KernelOption, KernelOptionFact
+from imagegate.probes.origin import ORIGIN, OriginImageFact, OriginImageProbe
 from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact, MemberProjectsProbe
+from imagegate.probes.registry import Registry, RegistryFact
 from imagegate.probes.server import FLAVOR, SERVER, FlavorFact, FlavorProbe, ServerFact, ServerProbe
+from imagegate.probes.service import Service, ServiceFact
+from imagegate.probes.task import ScheduledTask, TaskAction, TasksFact, TasksOf, TaskTrigger
 from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiversProbe, WaiverUse
+from imagegate.probes.windows import (
+    ACCOUNTS,
+    APPX,
+    REARM,
+    WINDOWS,
+    AccountsFact,
+    AccountsProbe,
+    AppxFact,
+    AppxPackage,
+    AppxProbe,
+    FreeSpace,
+    FreeSpaceFact,
+    LocalAccount,
+    RearmFact,
+    RearmProbe,
+    ShellCommand,
+    ShellCommandFact,
+    WindowsFact,
+    WindowsProbe,
+)
+from imagegate.probes.windows_file import SETUP_LOGS, WindowsFile, WindowsFileFact
 
 __all__ = [
+    "ACCOUNTS",
+    "APPX",
     "FLAVOR",
+    "GENERATIONS",
     "IMAGE",
     "MEMBERS",
     "MEMBER_PROJECTS",
+    "NAMESAKES",
+    "ORIGIN",
+    "REARM",
     "SERVER",
+    "SETUP_LOGS",
     "WAIVERS",
+    "WINDOWS",
+    "AccountsFact",
+    "AccountsProbe",
+    "AnswerFile",
+    "AnswerFileFact",
+    "AppxFact",
+    "AppxPackage",
+    "AppxProbe",
+    "ConsoleBox",
+    "ConsoleFact",
     "File",
     "FileFact",
     "FileKind",
     "FlavorFact",
     "FlavorProbe",
+    "FreeSpace",
+    "FreeSpaceFact",
+    "GenerationsFact",
+    "GenerationsProbe",
     "ImageFact",
     "ImageProbe",
     "KernelOption",
     "KernelOptionFact",
+    "LocalAccount",
     "Member",
     "MemberProjectsFact",
     "MemberProjectsProbe",
     "MembersFact",
     "MembersProbe",
+    "NamesakesFact",
+    "NamesakesProbe",
+    "OriginImageFact",
+    "OriginImageProbe",
+    "RearmFact",
+    "RearmProbe",
+    "Registry",
+    "RegistryFact",
+    "ScheduledTask",
     "ServerFact",
     "ServerProbe",
+    "Service",
+    "ServiceFact",
+    "ShellCommand",
+    "ShellCommandFact",
+    "TaskAction",
+    "TaskTrigger",
+    "TasksFact",
+    "TasksOf",
     "WaiverUse",
     "WaiversFact",
     "WaiversProbe",
+    "WindowsFact",
+    "WindowsFile",
+    "WindowsFileFact",
+    "WindowsProbe",
 ]

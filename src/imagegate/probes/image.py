@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
 from imagegate.model import Probe, Source
+
+WITHHELD = "(withheld)"
+"""Stands for the value of a property or metadata key that is named like a secret."""
+
+_SECRET = re.compile(r"pass(word|wd|phrase)|secret|token|credential|private_?key|api_?key|access_?key", re.IGNORECASE)
+
+
+def like_a_secret(key: str) -> bool:
+    """Whether a property or metadata key is named like a secret."""
+    return _SECRET.search(key) is not None
+
+
+RECORD_FIELDS = frozenset(
+    {
+        *("id", "name", "owner", "status", "visibility", "protected", "size", "virtual_size", "min_disk", "min_ram"),
+        *("checksum", "created_at", "updated_at", "tags", "container_format", "disk_format", "os_hash_algo"),
+        *("os_hash_value", "os_hidden", "direct_url", "locations", "stores", "self", "file", "schema"),
+    }
+)
+"""Fields of an image that are not custom properties (image API v2, "Show image")."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

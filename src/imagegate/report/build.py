@@ -145,7 +145,7 @@ class Findings:
             "rule": finding.rule,
             "parameters": self._parameters(finding.params),
             "observed_at": words.utc(finding.observed_at),
-            "evidence": self._evidence(key, finding.check, facts),
+            "evidence": self._evidence(key, finding, facts),
             "verdict": str(finding.verdict),
             "violations": [
                 {"subject": each.subject, "expected": each.expected, "actual": each.actual, "hint": each.hint}
@@ -158,9 +158,7 @@ class Findings:
             "attestation": _beside(finding.attestation, "statement", "by", "on", "until", "line"),
             "remedy": _NO_REMEDY
             if finding.remedy is NO_REMEDY
-            else _remedy(
-                finding.remedy, self._hints.get((key, finding.check.id)), self._evidence(key, finding.check, after)
-            ),
+            else _remedy(finding.remedy, self._hints.get((key, finding.check.id)), self._evidence(key, finding, after)),
         }
 
     def _check(self, check: Check) -> Record:
@@ -191,10 +189,10 @@ class Findings:
             known = self._params[id(params)] = (params, _dump(params))
         return known[1]
 
-    def _evidence(self, key: str, check: Check, facts: Facts | None) -> list[str]:
+    def _evidence(self, key: str, finding: Finding, facts: Facts | None) -> list[str]:
         if facts is None:
             return []
-        digests = (self._digest(key, probe, facts) for probe in check.probes)
+        digests = (self._digest(key, probe, facts) for probe in finding.check.looks(finding.params))
         return [each for each in digests if each is not None]
 
     def _digest(self, key: str, probe: Probe[Any], facts: Facts) -> str | None:

@@ -16,8 +16,6 @@ from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.report.words import REMEDY_WORDS, ambiguous_names, meaning, place, plural
 from imagegate.result import ExitCode, Result
 
-_TABLE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
@@ -168,7 +166,7 @@ def _case(classname: str, name: str, outcome: _Outcome, properties: dict[str, st
 
 def _properties(properties: dict[str, str]) -> Iterator[str]:
     if properties:
-        inner = "".join(f"<property{_attributes(name=name, value=value)}/>" for name, value in properties.items())
+        inner = "".join(f'<property name="{name}" value="{_text(value)}"/>' for name, value in properties.items())
         yield f"<properties>{inner}</properties>\n"
 
 
@@ -181,4 +179,5 @@ def _attributes(**values: str | int) -> str:
 
 
 def _text(text: str) -> str:
-    return visible(text, TEXT_LIMIT).translate(_TABLE)
+    shown = visible(text, TEXT_LIMIT)
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")

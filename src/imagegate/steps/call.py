@@ -14,6 +14,7 @@ class Call:
 
     ``path`` starts at the service's root and is already quoted. ``accepts`` are the status codes of success;
     ``already`` those which say that the wished state is there (another one was quicker): the fresh look decides.
+    ``claim`` is a name that only one target of a region may take in one run: two look, find it free, and both write.
     """
 
     service: Literal["image", "compute"]
@@ -23,6 +24,7 @@ class Call:
     content_type: str = "application/json"
     accepts: frozenset[int] = frozenset({200, 201, 202, 204})
     already: frozenset[int] = frozenset()
+    claim: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

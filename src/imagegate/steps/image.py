@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
-from imagegate.model import Facts, Level, Phase, Probe, Seen, Source, Step
-from imagegate.probes.image import IMAGE, MEMBERS, Member, MembersFact
+from imagegate.model import Facts, Level, Phase, Probe, Source, Step
+from imagegate.probes.image import IMAGE, MEMBERS, ImageFact, Member, MembersFact
 from imagegate.steps.call import ApiStep, Call
 
 _PATCH = "application/openstack-images-v2.1-json-patch"
@@ -15,7 +15,9 @@ _NARROW: dict[str, Literal["shared", "private"]] = {"shared": "shared", "private
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ImageStep(ApiStep):
+class ImageStep(ApiStep):
+    """A change to the image's record."""
+
     source: ClassVar[Source] = Source.IMAGE
 
     @property
@@ -23,28 +25,32 @@ class _ImageStep(ApiStep):
         return (IMAGE,)
 
     def kept(self, seen: Facts) -> Facts:
-        """Without properties and tags: people put passwords there."""
-        facts = Step.kept(self, seen)
-        look = facts.observation(IMAGE)
-        if not isinstance(look, Seen):
-            return facts
-        lean = replace(look, value=replace(look.value, properties=(), tags=()))
-        return Facts({**dict(facts.items()), IMAGE: lean}, facts.at)
+        return Step.kept(self, seen).reduced(IMAGE, self._lean)
+
+    def _lean(self, image: ImageFact) -> ImageFact:
+        """What a journal keeps of the record: no properties and tags, since people put passwords there."""
+        return replace(image, properties=(), tags=())
 
 
-def _replace(seen: Facts, name: str, value: object) -> Call:
+def patch(seen: Facts, op: Literal["add", "replace", "remove"], field: str, value: object = None) -> Call:
+    """One edit of one field of the record. ``field`` may hold any character (RFC 6901).
+
+    Source: image API v2, "Update image"; Glance answers 409 to ``replace`` and ``remove`` of what is not there.
+    """
+    pointer = field.replace("~", "~0").replace("/", "~1")
+    edit = {"op": op, "path": f"/{pointer}"}
     return Call(
         service="image",
         method="PATCH",
         path=f"/v2/images/{quote(seen[IMAGE].id, safe='')}",
-        body=[{"op": "replace", "path": f"/{name}", "value": value}],
+        body=[edit if op == "remove" else {**edit, "value": value}],
         content_type=_PATCH,
         accepts=frozenset({200}),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetProtected(_ImageStep):
+class SetProtected(ImageStep):
     """Protect the image against deletion, or take the protection away."""
 
     protected: bool
@@ -59,7 +65,7 @@ class SetProtected(_ImageStep):
         return seen[IMAGE].protected is self.protected
 
     def call(self, seen: Facts) -> Call:
-        return _replace(seen, "protected", self.protected)
+        return patch(seen, "replace", "protected", self.protected)
 
     def inverse(self, before: Facts) -> Step | None:
         was = before[IMAGE].protected
@@ -80,7 +86,7 @@ def protection(*, protected: bool, why: str) -> SetProtected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetVisibility(_ImageStep):
+class SetVisibility(ImageStep):
     """Change who can see the image."""
 
     no_way_back: ClassVar[str] = "an image is not opened to everybody by an undo"
@@ -92,7 +98,9 @@ class SetVisibility(_ImageStep):
         return (IMAGE, MEMBERS)
 
     def basis(self, seen: Facts) -> object:
-        return (seen[IMAGE].id, seen[IMAGE].visibility)
+        """The members count where they will be hidden: a row that nobody removed before comes back with the sharing."""
+        hidden = tuple(member.project for member in seen[MEMBERS].members) if self.visibility == "private" else ()
+        return (seen[IMAGE].id, seen[IMAGE].visibility, hidden)
 
     def simulate(self, seen: Facts) -> Facts:
         return seen.with_fact(IMAGE, replace(seen[IMAGE], visibility=self.visibility))
@@ -101,7 +109,7 @@ class SetVisibility(_ImageStep):
         return seen[IMAGE].visibility == self.visibility
 
     def call(self, seen: Facts) -> Call:
-        return _replace(seen, "visibility", self.visibility)
+        return patch(seen, "replace", "visibility", self.visibility)
 
     def inverse(self, before: Facts) -> Step | None:
         was = _NARROW.get(before[IMAGE].visibility)
@@ -118,7 +126,7 @@ class SetVisibility(_ImageStep):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _MemberStep(_ImageStep):
+class _MemberStep(ImageStep):
     project: str
 
     @property

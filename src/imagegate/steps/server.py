@@ -6,12 +6,26 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from imagegate.model import Facts, Level, Phase, Probe, Seen, Source, Step
-from imagegate.probes.server import RUNNING, SERVER, SHUTDOWN
+from imagegate.model import Facts, Level, Phase, Probe, Source, Step
+from imagegate.probes.server import RUNNING, SERVER, SHUTDOWN, ServerFact
 from imagegate.steps.call import ApiStep, Call
 
 START_PATIENCE_S = 300.0
 """How long a server that is started to take a stop back may need."""
+
+
+def stop_server(name: str, *, patience_s: float) -> StopServer:
+    """The step that stops the server called ``name`` before it is captured: the same for every check that wants it."""
+    return StopServer(
+        subject="state", summary=f"stop the instance {name}", level=Level.DISRUPTIVE, phase=Phase.POWER,
+        why="a running instance changes while it is copied", undo="start the instance", disconnects=True,
+        patience_s=patience_s,
+    )  # fmt: skip
+
+
+def without_metadata(server: ServerFact) -> ServerFact:
+    """What a journal keeps of the record: people put passwords into metadata."""
+    return replace(server, metadata=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +40,7 @@ class _ServerStep(ApiStep):
         return (seen[SERVER].id, seen[SERVER].status, seen[SERVER].task_state)
 
     def kept(self, seen: Facts) -> Facts:
-        """Without metadata: people put passwords there."""
-        facts = Step.kept(self, seen)
-        look = facts.observation(SERVER)
-        if not isinstance(look, Seen):
-            return facts
-        return Facts({SERVER: replace(look, value=replace(look.value, metadata=()))}, facts.at)
+        return Step.kept(self, seen).reduced(SERVER, without_metadata)
 
     def _action(self, seen: Facts, name: str) -> Call:
         return Call(

@@ -15,7 +15,7 @@ from imagegate.probes.file import File, FileFact, FileKind
 from imagegate.probes.kernel import KernelOption, KernelOptionFact
 from imagegate.transports.linux.classify import CLASSIFIERS
 from imagegate.transports.linux.script import MAX_READ
-from imagegate.transports.linux.text import clean
+from imagegate.transports.text import clean
 
 Fields = Mapping[str, Sequence[bytes]]
 MountedOutside = Callable[[str], bool]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
+
+from imagegate.probes.image import WITHHELD, like_a_secret
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
@@ -60,20 +64,20 @@ def optional_code(record: Mapping[str, Any], name: str) -> int | None:
     return optional_number(record, name)
 
 
-WITHHELD = "(withheld)"
-"""Stands for the value of a property or metadata key that is named like a secret."""
-
-_SECRET = re.compile(r"pass(word|wd|phrase)|secret|token|credential|private_?key|api_?key|access_?key", re.IGNORECASE)
-
-
 def pairs(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Custom properties or metadata, sorted by key. What is not a string is shown as JSON; what is named like a secret
     is withheld: people do put passwords there, and facts are recorded."""
-    return tuple(sorted((key, _shown(key, value)) for key, value in values.items()))
+    return _met_first(tuple(sorted((key, _shown(key, value)) for key, value in values.items())))
+
+
+@lru_cache(maxsize=1024)
+def _met_first(made: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """``made``, or the equal one that was met before it: images that were built alike have the same properties."""
+    return made
 
 
 def _shown(key: str, value: Any) -> str:
-    if _SECRET.search(key):
+    if like_a_secret(key):
         return WITHHELD
     return value if isinstance(value, str) else as_json(value)
 
@@ -81,10 +85,11 @@ def _shown(key: str, value: Any) -> str:
 def known(family: str, values: Iterable[tuple[str, str]], unseen: set[str]) -> Iterator[tuple[str, str]]:
     """Selectable attributes; a value that is withheld is one that a selector cannot see."""
     for key, value in values:
+        name = sys.intern(f"{family}.{key}")  # the same few in every record
         if value == WITHHELD:
-            unseen.add(f"{family}.{key}")
+            unseen.add(name)
         else:
-            yield f"{family}.{key}", value
+            yield name, value
 
 
 def as_json(value: Any) -> str:
@@ -102,14 +107,15 @@ def words(value: Any, name: str) -> tuple[str, ...]:
 
 
 class Sets:
-    """Frozen sets of one word, each made once: a catalog repeats the same few words thousands of times."""
+    """Frozen sets of words, each made once: a catalog repeats the same few thousands of times."""
 
     def __init__(self) -> None:
-        self._made: dict[str, frozenset[str]] = {}
+        self._made: dict[frozenset[str], frozenset[str]] = {}
 
-    def of(self, word: str) -> frozenset[str]:
-        """``{word}``."""
-        return self._made.setdefault(word, frozenset((word,)))
+    def of(self, *words: str) -> frozenset[str]:
+        """The set of these words."""
+        made = frozenset(words)
+        return self._made.setdefault(made, made)
 
     def attributes(self, singles: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
         """Attributes of a target with one value each."""

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from imagegate.model import Kind, Target
-from imagegate.probes.image import ImageFact
+from imagegate.probes.image import RECORD_FIELDS, ImageFact
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import (
     RecordError,
@@ -24,15 +24,6 @@ from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.limits import Deadline
 from imagegate.transports.openstack.paging import Listing, Page, Query, read_list
 
-_BASE = frozenset(
-    {
-        *("id", "name", "owner", "status", "visibility", "protected", "size", "virtual_size", "min_disk", "min_ram"),
-        *("checksum", "created_at", "updated_at", "tags", "container_format", "disk_format", "os_hash_algo"),
-        *("os_hash_value", "os_hidden", "direct_url", "locations", "stores", "self", "file", "schema"),
-    }
-)
-"""Fields of an image that are not custom properties (image API v2, "Show image")."""
-
 _OLDEST_FIRST = {"sort_key": "created_at", "sort_dir": "asc"}
 """What is created while the list is read comes last, and is seen."""
 
@@ -42,18 +33,20 @@ def image_root(url: str) -> str:
     return url.rstrip("/").removesuffix("/v2")
 
 
-def list_images(service: Service, deadline: Deadline) -> Listing:
-    """Every image that the project can see, those with ``os_hidden`` included (they can still be used)."""
+def list_images(service: Service, deadline: Deadline, only: Query | None = None) -> Listing:
+    """Every image that the project can see, those with ``os_hidden`` included (they can still be used); ``only`` are
+    filters of the API."""
     page = str(service.limits.page)
+    wanted = only or {}
 
     def fetch(query: Query) -> Page:
         return _page(service, query, deadline)
 
-    firsts: list[Query] = [{"limit": page, **_OLDEST_FIRST}, {"limit": "100"}, {}]
+    firsts: list[Query] = [{**wanted, "limit": page, **_OLDEST_FIRST}, {**wanted, "limit": "100"}, wanted]
     listing = read_list(fetch, firsts, most=service.limits.records)
     if listing.problem:
         return listing
-    hidden = read_list(fetch, [{"limit": page, "os_hidden": "true"}], most=service.limits.records)
+    hidden = read_list(fetch, [{**wanted, "limit": page, "os_hidden": "true"}], most=service.limits.records)
     if hidden.refused == 400:
         return listing  # a server that does not know os_hidden hides nothing
     for ident, record in hidden.records.items():
@@ -97,7 +90,7 @@ def parse_image(record: Mapping[str, Any], project: str) -> ImageFact:
 def properties(record: Mapping[str, Any]) -> dict[str, Any]:
     """The custom properties: flat keys, and those of a nested ``properties`` object where there is one (NHN Cloud
     documents both forms); a flat key wins."""
-    flat = {key: value for key, value in record.items() if key not in _BASE}
+    flat = {key: value for key, value in record.items() if key not in RECORD_FIELDS}
     nested = flat.get("properties")
     if isinstance(nested, dict):
         del flat["properties"]
@@ -112,9 +105,9 @@ def image_target(record: Mapping[str, Any], *, cloud: str, region: str, project:
     attributes = sets.attributes([("region", region), *singles.items()])
     attributes |= sets.attributes(known("property", pairs(properties(record)), unseen))
     if singles.get("owner") == project:
-        attributes["owner"] = sets.of(project) | sets.of("self")
+        attributes["owner"] = sets.of(project, "self")
     try:
-        attributes["tag"] = frozenset(words(record.get("tags") or [], "tags"))
+        attributes["tag"] = sets.of(*words(record.get("tags") or [], "tags"))
     except RecordError:
         unseen.add("tag")
     return Target(
@@ -125,7 +118,7 @@ def image_target(record: Mapping[str, Any], *, cloud: str, region: str, project:
         region=region,
         owner=singles.get("owner") or None,
         attributes=attributes,
-        unseen=frozenset(unseen),
+        unseen=sets.of(*unseen),
     )
 
 

@@ -7,28 +7,41 @@ from typing import Any
 
 from imagegate.errors import Owner
 from imagegate.model import Kind, Observation, Probe, Seen, Target, Unseen
+from imagegate.probes.catalog import GenerationsProbe, NamesakesProbe
 from imagegate.probes.image import IMAGE, MEMBERS
+from imagegate.probes.origin import ORIGIN
 from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact
 from imagegate.probes.server import FLAVOR, SERVER
 from imagegate.transports.openstack.failures import ApiError
+from imagegate.transports.openstack.fields import RecordError
 from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.images import get_image
 from imagegate.transports.openstack.limits import Deadline
 from imagegate.transports.openstack.members import look_at_members
+from imagegate.transports.openstack.origin import origin_of
 from imagegate.transports.openstack.region import Region, observe_flavor, observe_image, observe_server
 from imagegate.transports.openstack.servers import get_server
+from imagegate.transports.openstack.siblings import ask_for_namesakes
 
 
 class Look:
-    """One look at one target. ``known`` is what need not be asked for; what is learned is added to it."""
+    """One look at one target. ``known`` is what need not be asked for; what is learned is added to it. ``fresh``
+    forbids what the region knows already, names of other images in the listing too."""
 
     def __init__(
-        self, target: Target, region: Region, known: dict[Probe[Any], Observation], deadline: Deadline
+        self,
+        target: Target,
+        region: Region,
+        known: dict[Probe[Any], Observation],
+        deadline: Deadline,
+        *,
+        fresh: bool,
     ) -> None:
         self.known = known
         self._target = target
         self._region = region
         self._deadline = deadline
+        self._fresh = fresh
 
     def at(self, probe: Probe[Any]) -> Observation:
         """The observation of ``probe``; a failed call is Unseen with its reason."""
@@ -44,8 +57,12 @@ class Look:
         kind = self._target.kind
         if kind is Kind.IMAGE and probe in (IMAGE, MEMBERS, MEMBER_PROJECTS):
             self._ask_image_api(probe, now)
+        elif kind is Kind.IMAGE and isinstance(probe, NamesakesProbe | GenerationsProbe):
+            self._ask_for_siblings(probe, now)
         elif kind is Kind.INSTANCE and probe in (SERVER, FLAVOR):
             self._ask_compute_api(now)
+        elif kind is Kind.INSTANCE and probe == ORIGIN:
+            self.known[ORIGIN] = self._origin(now)
         else:
             raise ApiError(f"{probe.key} is nothing that the API of a cloud tells of an {kind}", fault=Owner.TOOL)
 
@@ -62,6 +79,20 @@ class Look:
             missing = self._region.projects.missing(projects, self._deadline) if projects else ()
             self.known[MEMBER_PROJECTS] = Seen(value=MemberProjectsFact(missing=missing), at=now)
 
+    def _ask_for_siblings(self, probe: NamesakesProbe | GenerationsProbe, now: datetime) -> None:
+        image = self._value(IMAGE)
+        if not image.mine:
+            raise ApiError(f"owned by project {image.owner or '(none)'}: only its owner sees all its images")
+        if isinstance(probe, GenerationsProbe):
+            value: object = self._region.siblings(self._deadline).generations(image, probe.generation)
+        elif self._fresh or probe.name is not None:
+            service = self._service(self._region.image, "image")
+            name = image.name if probe.name is None else probe.name
+            value = ask_for_namesakes(service, image, name, self._region.project, self._deadline)
+        else:
+            value = self._region.siblings(self._deadline).namesakes(image)
+        self.known[probe] = Seen(value=value, at=now)
+
     def _ask_compute_api(self, now: datetime) -> None:
         """Both facts come from one record."""
         service = self._service(self._region.compute, "compute")
@@ -69,6 +100,15 @@ class Look:
         flavor = observe_flavor(self._region, record, now, self._deadline)
         self.known[FLAVOR] = flavor
         self.known[SERVER] = observe_server(record, flavor, now)
+
+    def _origin(self, now: datetime) -> Observation:
+        server, region = self._value(SERVER), self._region
+        service = self._service(region.image, "image") if server.image_id is not None else None
+        try:
+            fact = origin_of(server, region.origins, service, region.project, self._deadline, fresh=self._fresh)
+        except RecordError as error:
+            return Unseen(reason=f"image {server.image_id}: {error}", at=now)
+        return Seen(value=fact, at=now)
 
     def _value(self, probe: Probe[Any]) -> Any:
         seen = self.at(probe)

@@ -143,7 +143,7 @@ def server_target(
         region=region,
         owner=owner if isinstance(owner, str) and owner else None,
         attributes=attributes,
-        unseen=frozenset(unseen),
+        unseen=sets.of(*unseen),
     )
 
 

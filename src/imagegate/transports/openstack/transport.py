@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from imagegate.errors import StepBlocked, StepError, UsageError
+from imagegate.errors import StepBlocked, StepError, StepRefused, UsageError
 from imagegate.model import Facts, Observation, Probe, Seen, Source, Step, Target, Unseen
+from imagegate.probes.catalog import NAMESAKES, GenerationsProbe
 from imagegate.probes.image import IMAGE, MEMBERS
 from imagegate.probes.project import MEMBER_PROJECTS
 from imagegate.steps.call import ApiStep
@@ -37,6 +38,7 @@ class OpenStack:
         self._clouds: dict[str, Cloud] = {}
         self._regions: dict[tuple[str, str], Region] = {}
         self._known: dict[str, Observations] = {}
+        self._claims: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
     @property
@@ -94,11 +96,18 @@ class OpenStack:
         )
 
     def at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
-        """What the listing told; members of images that cannot have any, or not for our eyes, follow from it."""
+        """What the listing told; members of images that cannot have any, or not for our eyes, follow from it, and so do
+        siblings."""
         known = self._known.get(target.key, {})
         image = known.get(IMAGE)
-        follows = isinstance(image, Seen) and not (image.value.mine and image.value.visibility == "shared")
-        return all(probe in known or (follows and probe in (MEMBERS, MEMBER_PROJECTS)) for probe in probes)
+        follows: tuple[Probe[Any], ...] = ()
+        if isinstance(image, Seen) and not (image.value.mine and image.value.visibility == "shared"):
+            follows = (MEMBERS, MEMBER_PROJECTS)
+        region = self._regions.get((target.cloud or "", target.region or ""))
+        if isinstance(image, Seen) and region is not None and region.listed is not None:
+            follows += (NAMESAKES,)
+            return all(probe in known or probe in follows or isinstance(probe, GenerationsProbe) for probe in probes)
+        return all(probe in known or probe in follows for probe in probes)
 
     def look(self, target: Target, probes: Collection[Probe[Any]], *, timeout_s: float, fresh: bool) -> Facts:
         """As ``Transport.look``. What the listing told is not asked for again unless ``fresh``."""
@@ -110,7 +119,7 @@ class OpenStack:
             return Facts(lost, now)
         with self._lock:
             known = {} if fresh else dict(self._known.get(target.key, {}))
-        look = Look(target, region, known, Deadline.after(timeout_s))
+        look = Look(target, region, known, Deadline.after(timeout_s), fresh=fresh)
         facts = Facts({probe: look.at(probe) for probe in probes}, now)
         with self._lock:
             self._known.setdefault(target.key, {}).update(
@@ -131,6 +140,11 @@ class OpenStack:
                 f"{step.summary}: no {call.service} service of {target.cloud}/{target.region} was reached",
                 changed=False,
             )
+        if call.claim is not None:
+            with self._lock:
+                holder = self._claims.setdefault((service.url, call.claim), target.key)
+            if holder != target.key:
+                raise StepRefused(f"{step.summary}: {holder} takes this name in the same run: nothing was written")
         try:
             service.write(call, service.url + call.path, Deadline.after(timeout_s))
         except ApiError as error:

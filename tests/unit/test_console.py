@@ -1,0 +1,59 @@
+"""The end of the process ``imagegate``: quick, and with nothing left out that anybody would miss."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+MAIN = "from imagegate.console import main; main()"
+
+
+def run(*words, before=""):
+    return subprocess.run(
+        [sys.executable, "-c", f"{before}\n{MAIN}", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
+    )
+
+
+@pytest.mark.parametrize(("words", "code"), [(["--version"], 0), ([], 4), (["audti"], 4), (["policy"], 4)])
+def test_the_exit_code_is_that_of_the_command(words, code):
+    assert run(*words).returncode == code
+
+
+def test_exit_functions_run_and_all_output_arrives():
+    done = run("--help", before="import atexit; atexit.register(print, 'the last word')")
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: imagegate")
+    assert done.stdout.endswith("the last word\n")
+
+
+def test_the_interpreter_is_not_taken_apart():
+    kept = "class Kept:\n    def __del__(self): print('taken apart')\nkept = Kept()"
+    assert "taken apart" not in run("--version", before=kept).stdout
+
+
+def test_a_thread_that_is_under_way_is_waited_for():
+    slow = "import threading; threading.Timer(0.3, lambda: print('done', flush=True)).start()"
+    done = run("--version", before=slow)
+    assert done.returncode == 0
+    assert done.stdout.endswith("done\n")
+
+
+def test_output_that_is_lost_at_the_very_end_is_told_as_python_tells_it():
+    full = "import atexit, os; atexit.register(lambda: (os.dup2(os.open('/dev/full', os.O_WRONLY), 1), print('lost')))"
+    done = run("--version", before=full)
+    assert done.returncode == 120
+    assert "No space left" in done.stderr
+
+
+def test_a_reader_that_has_seen_enough():
+    process = subprocess.Popen([sys.executable, "-c", MAIN, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(60) in {0, 2}  # 0: it was quicker than we were
