@@ -28,6 +28,7 @@ maybe = foreign | st.none()
 numbers = st.integers(min_value=-(2**70), max_value=2**70)
 days = st.dates(min_value=TODAY - timedelta(days=40), max_value=TODAY + timedelta(days=40))
 moments = st.integers(0, 4 * 86_400).map(lambda second: datetime(2026, 11, 20, tzinfo=UTC) + timedelta(seconds=second))
+times = st.sampled_from(("2026-01-31T09:00:00Z", "2026-11-20T09:00:00")) | maybe
 pairs_of_text = st.lists(st.tuples(foreign, foreign), max_size=3).map(tuple)
 
 files = st.builds(
@@ -91,9 +92,16 @@ members = st.builds(
             probes.Member,
             project=st.sampled_from(PROJECTS) | foreign,
             status=st.sampled_from(("accepted", "pending", "rejected")) | foreign,
+            since=times,
         ),
         max_size=5,
     ).map(tuple),
+)
+memberships = st.builds(
+    probes.MembershipFact,
+    project=st.sampled_from(PROJECTS) | foreign,
+    status=st.sampled_from(("accepted", "pending", "rejected")) | maybe,
+    since=times,
 )
 member_projects = st.builds(
     probes.MemberProjectsFact, missing=st.lists(st.sampled_from(PROJECTS) | foreign, max_size=3).map(tuple)
@@ -125,6 +133,7 @@ FACTS: Mapping[type[Probe[Any]], st.SearchStrategy[Any]] = {
     probes.KernelOption: kernel_options,
     probes.MemberProjectsProbe: member_projects,
     probes.MembersProbe: members,
+    probes.MembershipProbe: memberships,
     probes.NamesakesProbe: namesakes,
     probes.ServerProbe: servers,
     probes.WaiversProbe: waivers,
@@ -142,8 +151,8 @@ all_probes: st.SearchStrategy[Probe[Any]] = st.one_of(
     st.builds(probes.GenerationsProbe, generation=maybe),
     st.sampled_from(
         (
-            probes.FLAVOR, probes.GENERATIONS, probes.IMAGE, probes.MEMBER_PROJECTS, probes.MEMBERS, probes.NAMESAKES,
-            probes.SERVER, probes.WAIVERS,
+            probes.FLAVOR, probes.GENERATIONS, probes.IMAGE, probes.MEMBER_PROJECTS, probes.MEMBERS, probes.MEMBERSHIP,
+            probes.NAMESAKES, probes.SERVER, probes.WAIVERS,
         )
     ),
 )

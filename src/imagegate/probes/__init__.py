@@ -11,6 +11,7 @@ from imagegate.probes.catalog import (
 from imagegate.probes.file import File, FileFact, FileKind
 from imagegate.probes.image import IMAGE, MEMBERS, ImageFact, ImageProbe, Member, MembersFact, MembersProbe
 from imagegate.probes.kernel import KernelOption, KernelOptionFact
+from imagegate.probes.membership import MEMBERSHIP, MembershipFact, MembershipProbe
 from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact, MemberProjectsProbe
 from imagegate.probes.server import FLAVOR, SERVER, FlavorFact, FlavorProbe, ServerFact, ServerProbe
 from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiversProbe, WaiverUse
@@ -20,6 +21,7 @@ __all__ = [
     "GENERATIONS",
     "IMAGE",
     "MEMBERS",
+    "MEMBERSHIP",
     "MEMBER_PROJECTS",
     "NAMESAKES",
     "SERVER",
@@ -40,6 +42,8 @@ __all__ = [
     "MemberProjectsProbe",
     "MembersFact",
     "MembersProbe",
+    "MembershipFact",
+    "MembershipProbe",
     "NamesakesFact",
     "NamesakesProbe",
     "ServerFact",

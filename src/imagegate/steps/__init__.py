@@ -5,9 +5,11 @@ from imagegate.steps.files import EmptyFile, GuestStep, LinkFile
 from imagegate.steps.image import AddMember, RemoveMember, SetProtected, SetVisibility
 from imagegate.steps.image_fields import Rename, SetMinimum, SetProperty, SetTag
 from imagegate.steps.manual import Manual
+from imagegate.steps.membership import AcceptImage
 from imagegate.steps.server import StopServer
 
 __all__ = [
+    "AcceptImage",
     "AddMember",
     "ApiStep",
     "Call",

@@ -9,13 +9,14 @@ from imagegate.errors import Owner
 from imagegate.model import Kind, Observation, Probe, Seen, Target, Unseen
 from imagegate.probes.catalog import GenerationsProbe, NamesakesProbe
 from imagegate.probes.image import IMAGE, MEMBERS
+from imagegate.probes.membership import MEMBERSHIP
 from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact
 from imagegate.probes.server import FLAVOR, SERVER
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.images import get_image
 from imagegate.transports.openstack.limits import Deadline
-from imagegate.transports.openstack.members import look_at_members
+from imagegate.transports.openstack.members import look_at_members, look_at_membership
 from imagegate.transports.openstack.region import Region, observe_flavor, observe_image, observe_server
 from imagegate.transports.openstack.servers import get_server
 from imagegate.transports.openstack.siblings import ask_for_namesakes
@@ -52,7 +53,7 @@ class Look:
 
     def _ask(self, probe: Probe[Any], now: datetime) -> None:
         kind = self._target.kind
-        if kind is Kind.IMAGE and probe in (IMAGE, MEMBERS, MEMBER_PROJECTS):
+        if kind is Kind.IMAGE and probe in (IMAGE, MEMBERS, MEMBER_PROJECTS, MEMBERSHIP):
             self._ask_image_api(probe, now)
         elif kind is Kind.IMAGE and isinstance(probe, NamesakesProbe | GenerationsProbe):
             self._ask_for_siblings(probe, now)
@@ -69,6 +70,9 @@ class Look:
         elif probe == MEMBERS:
             image = self._value(IMAGE)
             self.known[MEMBERS] = Seen(value=look_at_members(service, image, self._deadline), at=now)
+        elif probe == MEMBERSHIP:
+            row = look_at_membership(service, self._value(IMAGE), self._region.project, self._deadline)
+            self.known[MEMBERSHIP] = Seen(value=row, at=now)
         else:
             projects = [member.project for member in self._value(MEMBERS).members]
             missing = self._region.projects.missing(projects, self._deadline) if projects else ()
