@@ -108,6 +108,9 @@ member_projects = st.builds(
 )
 namesakes = st.builds(probes.NamesakesFact, images=st.lists(foreign, max_size=3).map(tuple))
 generations = st.builds(probes.GenerationsFact, newer=st.integers(0, 4) | numbers, newest=maybe)
+source_images = st.builds(
+    probes.SourceImageFact, image_id=maybe, image=st.none() | images, hidden=st.booleans(), gone=maybe, current=maybe
+)
 waivers = st.builds(
     probes.WaiversFact,
     waivers=st.lists(
@@ -136,6 +139,7 @@ FACTS: Mapping[type[Probe[Any]], st.SearchStrategy[Any]] = {
     probes.MembershipProbe: memberships,
     probes.NamesakesProbe: namesakes,
     probes.ServerProbe: servers,
+    probes.SourceImageProbe: source_images,
     probes.WaiversProbe: waivers,
 }
 
@@ -152,7 +156,7 @@ all_probes: st.SearchStrategy[Probe[Any]] = st.one_of(
     st.sampled_from(
         (
             probes.FLAVOR, probes.GENERATIONS, probes.IMAGE, probes.MEMBER_PROJECTS, probes.MEMBERS, probes.MEMBERSHIP,
-            probes.NAMESAKES, probes.SERVER, probes.WAIVERS,
+            probes.NAMESAKES, probes.SERVER, probes.SOURCE_IMAGE, probes.WAIVERS,
         )
     ),
 )

@@ -14,6 +14,7 @@ from imagegate.probes.kernel import KernelOption, KernelOptionFact
 from imagegate.probes.membership import MEMBERSHIP, MembershipFact, MembershipProbe
 from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact, MemberProjectsProbe
 from imagegate.probes.server import FLAVOR, SERVER, FlavorFact, FlavorProbe, ServerFact, ServerProbe
+from imagegate.probes.source_image import SOURCE_IMAGE, SourceImageFact, SourceImageProbe
 from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiversProbe, WaiverUse
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "MEMBER_PROJECTS",
     "NAMESAKES",
     "SERVER",
+    "SOURCE_IMAGE",
     "WAIVERS",
     "File",
     "FileFact",
@@ -48,6 +50,8 @@ __all__ = [
     "NamesakesProbe",
     "ServerFact",
     "ServerProbe",
+    "SourceImageFact",
+    "SourceImageProbe",
     "WaiverUse",
     "WaiversFact",
     "WaiversProbe",

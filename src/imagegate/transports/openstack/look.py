@@ -12,6 +12,7 @@ from imagegate.probes.image import IMAGE, MEMBERS
 from imagegate.probes.membership import MEMBERSHIP
 from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact
 from imagegate.probes.server import FLAVOR, SERVER
+from imagegate.probes.source_image import SOURCE_IMAGE
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.images import get_image
@@ -57,6 +58,11 @@ class Look:
             self._ask_image_api(probe, now)
         elif kind is Kind.IMAGE and isinstance(probe, NamesakesProbe | GenerationsProbe):
             self._ask_for_siblings(probe, now)
+        elif kind is Kind.INSTANCE and probe == SOURCE_IMAGE:
+            server, region = self._value(SERVER), self._region
+            service = self._service(region.image, "image")
+            source = region.sources.of(server, service, region.listed, self._deadline, fresh=self._fresh)
+            self.known[SOURCE_IMAGE] = Seen(value=source, at=now)
         elif kind is Kind.INSTANCE and probe in (SERVER, FLAVOR):
             self._ask_compute_api(now)
         else:
