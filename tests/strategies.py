@@ -64,6 +64,7 @@ servers = st.builds(
     updated=maybe,
     launched_at=maybe,
     locked=st.none() | st.booleans(),
+    protected=st.none() | st.booleans(),
     metadata=pairs_of_text,
 )
 flavors = st.builds(probes.FlavorFact, id=maybe, name=foreign, type=st.sampled_from(("u2", "m2", "c2")) | maybe)

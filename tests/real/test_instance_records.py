@@ -1,16 +1,22 @@
 """Checks of instances' records in a real Nova and Glance: break, fail, let a person mend it, look, pass."""
 
+import contextlib
 import itertools
 import json
+import sqlite3
 import time
 
 import pytest
 from tests.real.support import User, imagegate, running
 
+from imagegate.sandbox import layout
+
 pytestmark = pytest.mark.real
 
 NUMBERS = itertools.count()
 CURRENT = "catalog-servers-current"
+FLAVOR, CREATION = "capture-flavor-type-known", "capture-image-creation-allowed"
+IDLE, PROTECTION = "capture-task-idle", "capture-instance-protection-conforms"
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +110,46 @@ def test_servers_of_images_that_are_not_current(scene):
     scene.owner.change(images["hidden"], os_hidden=False)
     again = scene.found(scene.audit(**{CURRENT: {"names": ["golden-*"]}}), CURRENT)
     assert {name for name, one in again.items() if one["verdict"] == "fail"} == {"gone", "twin", "deactivated", "ended"}
+
+
+def test_what_a_capture_needs_of_the_records(scene):
+    open_, closed = scene.image("golden-open", nhncloud_allow_image_create="true"), scene.image("golden-closed")
+    scene.servers(open=open_, closed=closed)
+    lost = scene.image("golden-lost")
+    scene.servers(lost=lost)
+    scene.owner.call("DELETE", f"/v2/images/{lost}")
+    edit = [{"op": "add", "path": "/nhncloud_allow_image_create", "value": "False"}]
+    patch = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+    scene.owner.call("PATCH", f"/v2/images/{closed}", json.dumps(edit).encode(), **patch)
+    checks = {FLAVOR: {}, CREATION: {}, IDLE: {}, PROTECTION: {}}
+    ran = scene.audit("--fix", **checks)
+    verdicts = {
+        check: {name: one["verdict"] for name, one in scene.found(ran, check).items()} for check in checks
+    }
+    everywhere = dict.fromkeys(("open", "closed", "lost"), "pass")
+    assert verdicts == {
+        FLAVOR: everywhere, IDLE: everywhere, CREATION: {"open": "pass", "closed": "fail", "lost": "unknown"},
+        PROTECTION: dict.fromkeys(everywhere, "unknown"),
+    }  # fmt: skip
+    assert "(HTTP 404)" in scene.found(ran, CREATION)["lost"]["reason"]
+    assert "NHN-EXT-ATTR:protect" in scene.found(ran, PROTECTION)["open"]["reason"]
+    scene.owner.change(closed, nhncloud_allow_image_create="true")
+    ran = scene.audit(**{CREATION: {}, FLAVOR: {"types": ["u2"]}})
+    assert scene.found(ran, CREATION)["closed"]["verdict"] == "pass"
+    assert said(scene.found(ran, FLAVOR)["open"]) == ("fail", ["flavor"])
+
+
+def test_a_task_that_hangs(scene):
+    """As after a power cut of the compute host: the row says so, until an administrator resets the state."""
+    [server] = scene.servers(web=scene.image("golden-task")).values()
+    assert scene.audit(**{IDLE: {}}).code == 0
+    with contextlib.closing(sqlite3.connect(layout.database_file(scene.box.root, "nova", "nova"), timeout=60)) as nova:
+        nova.execute("UPDATE instances SET task_state = 'image_snapshot' WHERE uuid = ?", (server,))
+        nova.commit()
+    ran = scene.audit("--fix", **{IDLE: {}})
+    [finding] = scene.found(ran, IDLE).values()
+    assert (ran.code, finding["violations"][0]["actual"], finding["remedy"]["state"]) == (1, "image_snapshot", "manual")
+    newer = {"X-OpenStack-Nova-API-Version": "2.37"}
+    reset = {"os-resetState": {"state": "active"}}
+    scene.admin.call("POST", f"/v2.1/servers/{server}/action", reset, service="nova", **newer)
+    assert scene.audit(**{IDLE: {}}).code == 0
