@@ -112,6 +112,37 @@ generations = st.builds(probes.GenerationsFact, newer=st.integers(0, 4) | number
 source_images = st.builds(
     probes.SourceImageFact, image_id=maybe, image=st.none() | images, hidden=st.booleans(), gone=maybe, current=maybe
 )
+disk_spaces = st.builds(probes.DiskSpaceFact, free_kb=st.integers(0, 300) | numbers)
+fstab_entries = st.lists(
+    st.builds(
+        probes.FstabEntry,
+        line=st.integers(1, 9),
+        device=st.sampled_from(("disk", "removable", "file", "bind", "network", "pseudo", "other")),
+        mount_point=st.sampled_from(("/", "/boot", "/data", "none")) | foreign,
+        swap=st.booleans(),
+        nofail=st.booleans(),
+        noauto=st.booleans(),
+    ),
+    max_size=4,
+    unique_by=lambda entry: entry.line,
+).map(tuple)
+fstabs = st.builds(
+    probes.FstabFact, kind=st.sampled_from(FileKind), mounted_over=st.booleans(), entries=fstab_entries,
+    parked=fstab_entries,
+)  # fmt: skip
+proxies = st.builds(
+    probes.ProxyFact,
+    files=st.lists(
+        st.builds(
+            probes.ProxyFile,
+            path=st.sampled_from(("/etc/environment", "/etc/profile.d/proxy.sh", "/etc/systemd/system.conf"))
+            | foreign.map("/".__add__),
+            proxy=st.booleans(),
+            bypass=st.sampled_from(("unset", "none", "address", "network")),
+        ),
+        max_size=4,
+    ).map(tuple),
+)
 waivers = st.builds(
     probes.WaiversFact,
     waivers=st.lists(
@@ -130,8 +161,10 @@ waivers = st.builds(
 
 #: A strategy for what each type of probe sees; tests prove that no type is left out.
 FACTS: Mapping[type[Probe[Any]], st.SearchStrategy[Any]] = {
+    probes.DiskSpace: disk_spaces,
     probes.File: files,
     probes.FlavorProbe: flavors,
+    probes.FstabProbe: fstabs,
     probes.GenerationsProbe: generations,
     probes.ImageProbe: images,
     probes.KernelOption: kernel_options,
@@ -139,6 +172,7 @@ FACTS: Mapping[type[Probe[Any]], st.SearchStrategy[Any]] = {
     probes.MembersProbe: members,
     probes.MembershipProbe: memberships,
     probes.NamesakesProbe: namesakes,
+    probes.ProxyProbe: proxies,
     probes.ServerProbe: servers,
     probes.SourceImageProbe: source_images,
     probes.WaiversProbe: waivers,
@@ -152,6 +186,9 @@ all_probes: st.SearchStrategy[Probe[Any]] = st.one_of(
         classify=st.sampled_from((None, "machine-id")),
     ),
     st.builds(probes.KernelOption, name=foreign),
+    st.builds(probes.DiskSpace, path=foreign),
+    st.builds(probes.FstabProbe, path=foreign),
+    st.builds(probes.ProxyProbe, files=st.lists(foreign, max_size=3).map(tuple)),
     st.builds(probes.NamesakesProbe, name=maybe),
     st.builds(probes.GenerationsProbe, generation=maybe),
     st.sampled_from(

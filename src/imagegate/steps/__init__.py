@@ -2,6 +2,7 @@
 
 from imagegate.steps.call import ApiStep, Call
 from imagegate.steps.files import EmptyFile, GuestStep, LinkFile
+from imagegate.steps.fstab import CommentFstab
 from imagegate.steps.image import AddMember, RemoveMember, SetProtected, SetVisibility
 from imagegate.steps.image_fields import Rename, SetMinimum, SetProperty, SetTag
 from imagegate.steps.manual import Manual
@@ -13,6 +14,7 @@ __all__ = [
     "AddMember",
     "ApiStep",
     "Call",
+    "CommentFstab",
     "EmptyFile",
     "GuestStep",
     "LinkFile",
