@@ -27,21 +27,23 @@ class Sources:
 
     def __init__(self, project: str) -> None:
         self._project = project
+        self._listed: dict[str, ImageFact] = {}
+        self._hidden: set[str] = set()
         self._asked: dict[str, Future[Known]] = {}
         self._lock = threading.Lock()
 
     def learn(self, record: Mapping[str, Any], image: ImageFact) -> None:
-        """Keep what a listing told, if it can be read."""
+        """Keep what a listing told, if it can be read. Before the first look."""
         hidden = record.get("os_hidden")
-        if hidden is not None and not isinstance(hidden, bool):
-            return
-        known: Future[Known] = Future()
-        known.set_result((image, bool(hidden)))
-        with self._lock:
-            self._asked[image.id] = known
+        if hidden is None or isinstance(hidden, bool):
+            self._listed[image.id] = image
+            if hidden:
+                self._hidden.add(image.id)
 
     def image(self, service: Service, ident: str, deadline: Deadline, *, fresh: bool) -> Known:
         """An image: asked for if it is not known yet, or is to be ``fresh``. ApiError or RecordError says why not."""
+        if not fresh and ident in self._listed and ident not in self._asked:
+            return self._listed[ident], ident in self._hidden
         with self._lock:
             pending = None if fresh else self._asked.get(ident)
             if pending is None:
