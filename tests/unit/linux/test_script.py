@@ -326,3 +326,10 @@ def test_proxies_by_pattern(shell, tmp_path) -> None:
 
 def test_no_file_that_could_set_a_proxy(shell, tmp_path) -> None:
     assert look(shell, ProxyProbe(files=(f"{tmp_path}/x", f"{tmp_path}/*.sh")))[0].files == ()
+
+
+def test_a_huge_file_that_could_set_a_proxy_is_not_fetched(shell, tmp_path) -> None:
+    with (tmp_path / "x.sh").open("wb") as file:
+        file.truncate(1 << 40)
+    [said] = look(shell, ProxyProbe(files=(f"{tmp_path}/*.sh",)))
+    assert said == "a file that may set a proxy is longer than 65536 bytes"

@@ -15,8 +15,8 @@ CREATED, UPDATED = "2026-05-10T09:00:00Z", "2026-05-11T09:00:00Z"
 def received(cloud, kit):
     """Another project's image, shared with ours, which has answered ``status``."""
 
-    def make(status="pending", **row):
-        image = cloud.image(owner=OTHER, visibility="shared")
+    def make(status="pending", *, hidden=False, **row):
+        image = cloud.image(owner=OTHER, visibility="shared", os_hidden=hidden)
         said = {"member_id": kit.PROJECT, "status": status, "created_at": CREATED, "updated_at": UPDATED, **row}
         cloud.members[image["id"]] = [said]
         return image["id"]
@@ -33,7 +33,7 @@ def look(transport, target, probe=MEMBERSHIP, fresh=False):
 
 
 def test_images_are_listed_whatever_we_answered(transport, received):
-    made = {received(status) for status in ("pending", "accepted", "rejected")} | {received("pending")}
+    made = {received(word, hidden=hidden) for word in ("pending", "accepted", "rejected") for hidden in (False, True)}
     assert set(discovered(transport)) == made
 
 
