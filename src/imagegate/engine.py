@@ -31,7 +31,7 @@ from imagegate.model import (
     Unseen,
     Verdict,
 )
-from imagegate.plan import Grant, Plan, make_plan, over_limit, refuse_all
+from imagegate.plan import Grant, Plan, make_plan, needs_a_person, over_limit, refuse_all
 from imagegate.probes.server import SERVER
 from imagegate.progress import Progress, Silent
 from imagegate.transports import Transport
@@ -48,6 +48,7 @@ _NO_TRANSPORT = {
     Source.COMPUTE: ("no cloud lists this instance (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
     Source.IMAGE: ("no cloud was contacted (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
     Source.IDENTITY: ("no cloud was contacted (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
+    Source.CONSOLE: ("no API tells what was ticked in the cloud's console: only a person can say it", Owner.TARGET),
     Source.POLICY: ("it is answered when everything else is judged", Owner.TOOL),
 }
 
@@ -84,6 +85,12 @@ class Engine:
     facts_before: dict[str, Facts] = field(default_factory=dict)
     findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
+    _required: dict[str, tuple[Probe[Any], ...]] = field(default_factory=dict)
+
+    def require(self, pairs: Sequence[Pair]) -> None:
+        """Say what the policy requires, judged in this run or not: what is seen of it right before the power goes is
+        the evidence of later runs."""
+        self._required = {key: probes for key, (_, probes) in _probes_by_target(pairs).items()}
 
     def look(self, pairs: Sequence[Pair]) -> None:
         """Look at every target of ``pairs`` once, each with the union of what its checks need.
@@ -116,7 +123,8 @@ class Engine:
 
     def _looked(self, target: Target, facts: Facts, needed: Collection[Probe[Any]]) -> None:
         self.facts[target.key] = facts
-        unseen = next((o.reason for p, o in facts.items() if isinstance(o, Unseen) and p in needed), None)
+        lost = ((p, o) for p, o in facts.items() if isinstance(o, Unseen) and p in needed)
+        unseen = next((o.reason for p, o in lost if p.source is not Source.CONSOLE), None)
         self.progress.looked(target, unseen)
 
     def _at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
@@ -183,7 +191,7 @@ class Engine:
         """Plan for every target with a fail. Returns why nothing may be applied (the limit), else None."""
         for key, mine in _by_target(pairs).items():
             findings = [self.findings[pair.key] for pair in mine]
-            if any(finding.verdict is Verdict.FAIL for finding in findings):
+            if any(finding.verdict is Verdict.FAIL or needs_a_person(finding) for finding in findings):
                 self.plans[key] = make_plan(mine[0].target, findings, self.facts[key], grant)
         self._set_remedies()
         problem = over_limit(self.plans.values(), changed_targets)
@@ -199,7 +207,9 @@ class Engine:
     def _set_remedies(self) -> None:
         for key, finding in self.findings.items():
             plan = self.plans.get(key[1])
-            if plan is not None and finding.verdict is Verdict.FAIL and not finding.waived:
+            if plan is not None and (
+                needs_a_person(finding) or (finding.verdict is Verdict.FAIL and not finding.waived)
+            ):
                 self.findings[key] = finding.with_remedy(plan.remedy(key[0]))
 
     def mend(self, pairs: Sequence[Pair], grant: Grant, *, rounds: int = MAX_ROUNDS) -> None:
@@ -252,7 +262,8 @@ class Engine:
             self._settle(pair, finding, work.get(pair.check.id), done, outcome)
 
     def _hands(self, target: Target, probes: Collection[Probe[Any]]) -> Hands:
-        guest_probes = [probe for probe in probes if probe.source is Source.GUEST]
+        every = dict.fromkeys((*probes, *self._required.get(target.key, ())))
+        guest_probes = [probe for probe in every if probe.source is Source.GUEST]
         held: list[Facts] = []
 
         def apply(step: Step, seen: Facts) -> None:
@@ -299,7 +310,8 @@ class Engine:
                 return
             if after.verdict in _GOOD:
                 remedy = replace(remedy, state=RemedyState.VERIFIED, reason=None)
-                note = "; ".join(dict.fromkeys(filter(None, (before.note, after.note)))) or None
+                notes = (one for note in (before.note, after.note) if note for one in note.split("; "))
+                note = "; ".join(dict.fromkeys(notes)) or None
                 self.findings[pair.key] = replace(before, remedy=remedy, note=note)
                 return
             if outcome.failed is not None:

@@ -106,6 +106,8 @@ def _wait(step: Step, hands: Hands) -> None:
         try:
             if step.done(seen):
                 return
+            if (reason := step.stuck(seen)) is not None:
+                raise StepError(f"{step.subject}: {reason}", changed=True)
         except Unobserved:  # while there is time, a failed look is no answer
             if left <= 0:
                 raise

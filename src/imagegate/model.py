@@ -67,6 +67,8 @@ class Phase(IntEnum):
     ACCOUNTS = 20
     IDENTITY = 30
     LOGIN = 40
+    RESTART = 70
+    GENERALIZE = 80
     POWER = 90
     # images: narrow before widening, protect at the end
     UNPROTECT = 110
@@ -93,6 +95,7 @@ class Source(StrEnum):
     IMAGE = "image"
     IDENTITY = "identity"
     POLICY = "policy"
+    CONSOLE = "console"
 
 
 class Fix(StrEnum):
@@ -308,6 +311,10 @@ class Step:
     def done(self, seen: Facts) -> bool:
         """Whether fresh facts show the step's effect."""
         raise NotImplementedError
+
+    def stuck(self, seen: Facts) -> str | None:
+        """Why waiting any longer for the effect is in vain, told by fresh facts after the write; None if it is not."""
+        return None
 
 
 Evaluate = Callable[[Facts, Any], Iterable[Violation | Note]]

@@ -96,6 +96,7 @@ class Run:
             gaps=self._gaps(),
         )
         pairs = self._select()
+        self.engine.require(pairs)
         self._total = len(pairs)
         return pairs
 
@@ -200,13 +201,13 @@ class Run:
 
     def _read_inventory(self, path: Path) -> Transport:
         from imagegate.inventory import load_inventory  # noqa: PLC0415 - only when guests are reached
-        from imagegate.transports.linux import LinuxTransport  # noqa: PLC0415
+        from imagegate.transports.guests import Guests  # noqa: PLC0415
 
         inventory = load_inventory(path)
         self._targets, warnings = join(self._targets, inventory.hosts)
         self._warnings.extend(warnings)
         self._relaxed = tuple(f"{host.name}: {host.relaxed}" for host in inventory.hosts.values() if host.relaxed)
-        return LinuxTransport(inventory, run_key=secrets.token_bytes(32))
+        return Guests(inventory, run_key=secrets.token_bytes(32))
 
     @property
     def _gate(self) -> bool:

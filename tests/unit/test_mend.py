@@ -1,7 +1,7 @@
 """Applying one plan: re-read, compare, write, wait, re-read; the first error ends it."""
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import pytest
 from tests.checks.world import EMPTY, NOW, TODAY, Told, World, a_file, full, instance, pair, scrub, toy
@@ -109,6 +109,27 @@ def test_each_write_has_its_intent_before_and_its_result_after_it(clock):
     bench.go()
     assert seen_at_apply == [[("intent", "scrub /a", full())]]
     assert bench.journal.lines == [("intent", "scrub /a", full()), ("verified", "scrub /a", None)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck(type(ONE)):
+    """A step whose effect never shows; what is seen tells why."""
+
+    def done(self, seen):
+        return False
+
+    def stuck(self, seen):
+        return "the log says no" if seen[self.file] == EMPTY else None
+
+
+def test_waiting_ends_at_once_when_the_guest_says_that_it_is_in_vain(clock):
+    step = Stuck(**{f.name: getattr(ONE, f.name) for f in fields(ONE)})
+    bench = Bench(clock, replace(step, patience_s=900.0))
+    outcome = bench.go()
+    assert outcome.reason == "/a: the log says no"
+    assert outcome.begun
+    assert clock.now == 0.0
+    assert bench.journal.lines[-1] == ("failed", "scrub /a", "/a: the log says no")
 
 
 def test_drift_since_the_plan_is_refused_and_nothing_is_written(clock):

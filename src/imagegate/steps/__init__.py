@@ -1,5 +1,6 @@
 """What can be done. A step is data: it simulates itself on facts and renders itself; ``transports/`` carry it out."""
 
+from imagegate.steps.appx import RemoveAppxPackage
 from imagegate.steps.call import ApiStep, Call
 from imagegate.steps.files import EmptyFile, GuestStep, LinkFile
 from imagegate.steps.fstab import CommentFstab
@@ -7,24 +8,44 @@ from imagegate.steps.image import AddMember, RemoveMember, SetProtected, SetVisi
 from imagegate.steps.image_fields import Rename, SetMinimum, SetProperty, SetTag
 from imagegate.steps.manual import Manual
 from imagegate.steps.membership import AcceptImage
-from imagegate.steps.server import StopServer
+from imagegate.steps.registry import SetRegistryNumber
+from imagegate.steps.restart import RestartGuest
+from imagegate.steps.server import StopServer, stop_server
+from imagegate.steps.service import SetServiceStart, set_start
+from imagegate.steps.sysprep import Generalize, ToastSysprep
+from imagegate.steps.task import RegisterTask, delete_task
+from imagegate.steps.windows import CommandLine, Detached, RemoveAppx, WindowsStep
 
 __all__ = [
     "AcceptImage",
     "AddMember",
     "ApiStep",
     "Call",
+    "CommandLine",
     "CommentFstab",
+    "Detached",
     "EmptyFile",
+    "Generalize",
     "GuestStep",
     "LinkFile",
     "Manual",
+    "RegisterTask",
+    "RemoveAppx",
+    "RemoveAppxPackage",
     "RemoveMember",
     "Rename",
+    "RestartGuest",
     "SetMinimum",
     "SetProperty",
     "SetProtected",
+    "SetRegistryNumber",
+    "SetServiceStart",
     "SetTag",
     "SetVisibility",
     "StopServer",
+    "ToastSysprep",
+    "WindowsStep",
+    "delete_task",
+    "set_start",
+    "stop_server",
 ]

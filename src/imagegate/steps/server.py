@@ -6,9 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from imagegate.model import Facts, Probe, Source
+from imagegate.model import Facts, Level, Phase, Probe, Source
 from imagegate.probes.server import SERVER, SHUTDOWN
 from imagegate.steps.call import ApiStep, Call
+
+
+def stop_server(name: str, *, patience_s: float) -> StopServer:
+    """The step that stops the server called ``name`` before it is captured: the same for every check that wants it."""
+    return StopServer(
+        subject="state", summary=f"stop the instance {name}", level=Level.DISRUPTIVE, phase=Phase.POWER,
+        why="a running instance changes while it is copied", undo="start the instance", disconnects=True,
+        patience_s=patience_s,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from imagegate.transports.linux.classify import CLASSIFIERS
 from imagegate.transports.linux.fstab import parse_fstab
 from imagegate.transports.linux.proxy import parse_proxy
 from imagegate.transports.linux.script import MAX_READ, MAX_TEXT
-from imagegate.transports.linux.text import clean
+from imagegate.transports.text import clean
 
 Fields = Mapping[str, Sequence[bytes]]
 MountedOutside = Callable[[str], bool]
