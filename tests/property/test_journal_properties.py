@@ -19,6 +19,7 @@ from imagegate.probes import (
     AnswerFile,
     AppxProbe,
     File,
+    FstabProbe,
     ImageProbe,
     NamesakesFact,
     NamesakesProbe,
@@ -40,7 +41,12 @@ A_TASK = {
     "description": foreign, "command": foreign, "arguments": foreign,
 }  # fmt: skip
 OWN = {
+    "AcceptImage": {"owner": foreign, "answer": st.sampled_from(("accepted", "pending", "rejected"))},
     "AddMember": {"project": foreign},
+    "CommentFstab": {
+        "fstab": st.builds(FstabProbe, path=foreign), "commented": st.booleans(),
+        "lines": st.lists(st.tuples(st.integers(1, 99), foreign), max_size=3).map(tuple),
+    },
     "DeleteTask": A_TASK,
     "EmptyFile": {"file": A_FILE, "mode_if_new": foreign},
     "Generalize": {"answers": st.builds(AnswerFile, path=foreign), "since": moments},

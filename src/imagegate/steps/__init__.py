@@ -3,9 +3,11 @@
 from imagegate.steps.appx import RemoveAppxPackage
 from imagegate.steps.call import ApiStep, Call
 from imagegate.steps.files import EmptyFile, GuestStep, LinkFile
+from imagegate.steps.fstab import CommentFstab
 from imagegate.steps.image import AddMember, RemoveMember, SetProtected, SetVisibility, protection
 from imagegate.steps.image_fields import Rename, SetMinimum, SetProperty, SetTag
 from imagegate.steps.manual import Manual
+from imagegate.steps.membership import AcceptImage
 from imagegate.steps.registry import SetRegistryNumber
 from imagegate.steps.restart import RestartGuest
 from imagegate.steps.server import StartServer, StopServer, stop_server
@@ -15,10 +17,12 @@ from imagegate.steps.task import DeleteTask, RegisterTask, delete_task
 from imagegate.steps.windows import CommandLine, Detached, RemoveAppx, WindowsStep
 
 __all__ = [
+    "AcceptImage",
     "AddMember",
     "ApiStep",
     "Call",
     "CommandLine",
+    "CommentFstab",
     "DeleteTask",
     "Detached",
     "EmptyFile",

@@ -52,7 +52,7 @@ class EmptyFile(GuestStep):
         return now.kind is FileKind.REGULAR and now.size == 0
 
     def script(self) -> str:
-        path, temporary = shlex.quote(self.file.path), f'{shlex.quote(_temporary(self.file.path))}"$$"'
+        path, temporary = shlex.quote(self.file.path), f'{shlex.quote(successor(self.file.path))}"$$"'
         return (
             f"f={path}; t={temporary}\n"
             'if [ -L "$f" ]; then echo "$f is a link" >&2; exit 3; fi\n'
@@ -102,7 +102,7 @@ class LinkFile(GuestStep):
         )
 
     def script(self) -> str:
-        path, temporary = shlex.quote(self.file.path), f'{shlex.quote(_temporary(self.file.path))}"$$"'
+        path, temporary = shlex.quote(self.file.path), f'{shlex.quote(successor(self.file.path))}"$$"'
         return (
             f"f={path}; t={temporary}; to={shlex.quote(self.to)}\n"
             'if [ -L "$f" ] || [ -f "$f" ]; then :; else echo "$f is not a file or a link" >&2; exit 3; fi\n'
@@ -112,6 +112,7 @@ class LinkFile(GuestStep):
         )
 
 
-def _temporary(path: str) -> str:
+def successor(path: str) -> str:
+    """Where a file's successor is written: beside it, so that a rename puts it in place."""
     folder, name = posixpath.split(path)
     return posixpath.join(folder, f"{_TEMPORARY}{name}.")

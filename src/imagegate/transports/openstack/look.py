@@ -9,15 +9,17 @@ from imagegate.errors import Owner
 from imagegate.model import Kind, Observation, Probe, Seen, Target, Unseen
 from imagegate.probes.catalog import GenerationsProbe, NamesakesProbe
 from imagegate.probes.image import IMAGE, MEMBERS
+from imagegate.probes.membership import MEMBERSHIP
 from imagegate.probes.origin import ORIGIN
 from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact
 from imagegate.probes.server import FLAVOR, SERVER
+from imagegate.probes.source_image import SOURCE_IMAGE
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import RecordError
 from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.images import get_image
 from imagegate.transports.openstack.limits import Deadline
-from imagegate.transports.openstack.members import look_at_members
+from imagegate.transports.openstack.members import look_at_members, look_at_membership
 from imagegate.transports.openstack.origin import origin_of
 from imagegate.transports.openstack.region import Region, observe_flavor, observe_image, observe_server
 from imagegate.transports.openstack.servers import get_server
@@ -55,10 +57,15 @@ class Look:
 
     def _ask(self, probe: Probe[Any], now: datetime) -> None:
         kind = self._target.kind
-        if kind is Kind.IMAGE and probe in (IMAGE, MEMBERS, MEMBER_PROJECTS):
+        if kind is Kind.IMAGE and probe in (IMAGE, MEMBERS, MEMBER_PROJECTS, MEMBERSHIP):
             self._ask_image_api(probe, now)
         elif kind is Kind.IMAGE and isinstance(probe, NamesakesProbe | GenerationsProbe):
             self._ask_for_siblings(probe, now)
+        elif kind is Kind.INSTANCE and probe == SOURCE_IMAGE:
+            server, region = self._value(SERVER), self._region
+            service = self._service(region.image, "image")
+            source = region.sources.of(server, service, region.listed, self._deadline, fresh=self._fresh)
+            self.known[SOURCE_IMAGE] = Seen(value=source, at=now)
         elif kind is Kind.INSTANCE and probe in (SERVER, FLAVOR):
             self._ask_compute_api(now)
         elif kind is Kind.INSTANCE and probe == ORIGIN:
@@ -74,6 +81,9 @@ class Look:
         elif probe == MEMBERS:
             image = self._value(IMAGE)
             self.known[MEMBERS] = Seen(value=look_at_members(service, image, self._deadline), at=now)
+        elif probe == MEMBERSHIP:
+            row = look_at_membership(service, self._value(IMAGE), self._region.project, self._deadline)
+            self.known[MEMBERSHIP] = Seen(value=row, at=now)
         else:
             projects = [member.project for member in self._value(MEMBERS).members]
             missing = self._region.projects.missing(projects, self._deadline) if projects else ()

@@ -34,6 +34,7 @@ from imagegate.transports.openstack.servers import (
     server_target,
 )
 from imagegate.transports.openstack.siblings import Siblings, read_siblings
+from imagegate.transports.openstack.sources import Sources
 
 Observations = dict[Probe[Any], Observation]
 
@@ -60,7 +61,11 @@ class Region:
     lists_images: bool = True
     origins: Origins = field(default_factory=Origins)
     listed: Siblings | None = None
+    sources: Sources = field(init=False)
     _asked: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.sources = Sources(self.project)
 
     def scope(self, what: str, *, pages: int = 0, count: int = 0, reason: str | None) -> CatalogScope:
         """How much of a list was seen; incomplete if there is a ``reason``."""
@@ -120,7 +125,10 @@ def image_catalog(region: Region, listing: Listing, sets: Sets) -> Catalog:
     found: list[tuple[Target, Observations]] = []
     for record in listing.records.values():
         target = image_target(record, cloud=region.cloud, region=region.name, project=region.project, sets=sets)
-        found.append((target, {IMAGE: observe_image(record, region.project, at)}))
+        seen = observe_image(record, region.project, at)
+        if isinstance(seen, Seen):
+            region.sources.learn(record, seen.value)
+        found.append((target, {IMAGE: seen}))
     region.listed = Siblings(listing, region.project)
     scope = region.scope("images", pages=listing.pages, count=len(found), reason=listing.problem)
     return Catalog(scope=scope, found=tuple(found))

@@ -11,6 +11,7 @@ from imagegate.errors import StepBlocked, StepError, StepRefused, UsageError
 from imagegate.model import Facts, Observation, Probe, Seen, Source, Step, Target, Unseen
 from imagegate.probes.catalog import NAMESAKES, GenerationsProbe
 from imagegate.probes.image import IMAGE, MEMBERS
+from imagegate.probes.membership import MEMBERSHIP
 from imagegate.probes.project import MEMBER_PROJECTS
 from imagegate.steps.call import ApiStep
 from imagegate.transports import Discovery
@@ -19,6 +20,7 @@ from imagegate.transports.openstack.discovery import survey
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.limits import Deadline, Limits
 from imagegate.transports.openstack.look import Look
+from imagegate.transports.openstack.members import may_be_member
 from imagegate.transports.openstack.pool import Counter
 from imagegate.transports.openstack.region import Observations, Region
 
@@ -97,12 +99,14 @@ class OpenStack:
 
     def at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
         """What the listing told; members of images that cannot have any, or not for our eyes, follow from it, and so do
-        siblings."""
+        our own membership of our own images, and siblings."""
         known = self._known.get(target.key, {})
         image = known.get(IMAGE)
         follows: tuple[Probe[Any], ...] = ()
         if isinstance(image, Seen) and not (image.value.mine and image.value.visibility == "shared"):
             follows = (MEMBERS, MEMBER_PROJECTS)
+        if isinstance(image, Seen) and not may_be_member(image.value):
+            follows += (MEMBERSHIP,)
         region = self._regions.get((target.cloud or "", target.region or ""))
         if isinstance(image, Seen) and region is not None and region.listed is not None:
             follows += (NAMESAKES,)
@@ -170,4 +174,4 @@ def _distinct(wanted: Sequence[str] | None) -> list[str] | None:
 
 
 def _protected(seen: Facts) -> bool:
-    return IMAGE in seen and seen[IMAGE].protected
+    return IMAGE in seen and seen[IMAGE].mine and seen[IMAGE].protected
