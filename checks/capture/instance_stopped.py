@@ -26,7 +26,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from imagegate import (
-    Check, Facts, Fix, Kind, Level, Note, Params, Phase, Refusal, Severity, Step, Violation, probes, steps,
+    Check, Facts, Fix, Kind, Level, Note, Params, Refusal, Severity, Step, Violation, probes, steps,
 )  # fmt: skip
 from imagegate.probes import FLAVOR, SERVER
 
@@ -89,11 +89,7 @@ def plan(seen: Facts, want: Wanted) -> Iterator[Step | Refusal]:
         reason = f"an instance in this state cannot be stopped: {state(server)}"
         yield Refusal(subject="state", reason=reason, hint="start it, then run again; or stop it by other means")
     else:
-        yield steps.StopServer(
-            subject="state", summary=f"stop the instance {server.name}", level=Level.DISRUPTIVE, phase=Phase.POWER,
-            why="a running instance changes while it is copied", undo="start the instance", disconnects=True,
-            patience_s=want.timeout_s,
-        )  # fmt: skip
+        yield steps.stop_server(server.name, patience_s=want.timeout_s)
 
 
 CHECK = Check(

@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from imagegate.errors import CatalogueError
@@ -22,10 +23,14 @@ from imagegate.params import Params
 
 HEADINGS = ("Why it matters", "Passes when", "Fix", "References")
 
-_ID = re.compile(r"[a-z]+(-[a-z0-9]+){2,}")
+_ID = re.compile(r"[a-z]+(-[a-z0-9]+)+")
 _SINCE = re.compile(r"\d+\.\d+")
 _ALLOWED_IMPORTS = frozenset(sys.stdlib_module_names) | {"imagegate", "pydantic", "__future__"}
-_FAULT_WORDS = frozenset({"ensure", "not", "no", "bad", "missing", "invalid", "disallow"})
+_FAULT_WORDS = frozenset({"ensure", "not", "no", "bad", "missing", "invalid", "disallow", "pending"})
+_REQUIRED_WITH_NOT = frozenset({"pending"})
+"""Faults whose absence has no word of its own: there ``not`` names the required state."""
+_OF_THE_WHOLE = frozenset({"generalized"})
+"""Required states of a target as a whole: there the id names no subject."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,15 +175,16 @@ def _document_problems(summary: str, sections: Mapping[str, str]) -> Iterator[st
 
 def _record_problems(check: Check, path: Path) -> Iterator[str]:
     words = check.id.split("-")
-    if not _ID.fullmatch(check.id) or words[0] != path.parent.name:
+    named = len(words) > 2 or words[-1] in _OF_THE_WHOLE
+    if not (_ID.fullmatch(check.id) and named and words[0] == path.parent.name):
         yield f"the id {check.id!r} does not read {path.parent.name}-<subject>-<required state> in kebab case"
-    if faults := sorted(_FAULT_WORDS.intersection(words)):
+    if faults := sorted(_faults(words)):
         yield f"the id {check.id!r} names the fault ({', '.join(faults)}) where it should name the required state"
     if check.title.endswith(".") or check.title.lower().startswith("ensure") or not check.title:
         yield f"the title {check.title!r} states the required state, without a full stop and without 'ensure'"
     if not _SINCE.fullmatch(check.since):
         yield f"since={check.since!r} is not a version like 0.1"
-    if not check.needs:
+    if not check.probes:
         yield "needs no probe: a check that looks at nothing proves nothing"
     if not (isinstance(check.params, type) and issubclass(check.params, Params)):
         yield "params is not a subclass of imagegate.Params"
@@ -190,3 +196,13 @@ def _record_problems(check: Check, path: Path) -> Iterator[str]:
         yield "a check that is never fixed has manual steps only: effort=Level.MANUAL"
     if check.scope is Scope.FLEET and check.fix is not Fix.NEVER:
         yield "a fleet check has no target that a fix could change"
+
+
+def _faults(words: Sequence[str]) -> set[str]:
+    """The words of an id that name a fault, ``not pending`` and the like aside."""
+    denied = {place for place, pair in enumerate(pairwise(words)) if pair[0] == "not" and pair[1] in _REQUIRED_WITH_NOT}
+    return {
+        word
+        for place, word in enumerate(words)
+        if word in _FAULT_WORDS and place not in denied and place - 1 not in denied
+    }

@@ -58,6 +58,7 @@ class Command(NamedTuple):
 _COMMANDS = {
     "gate": Command("imagegate.commands.judge", ("gate",), "judge the named instances, before they are captured"),
     "audit": Command("imagegate.commands.judge", ("audit",), "judge everything that the policy's rules select"),
+    "undo": Command("imagegate.commands.undo", (), "take back what a run with --fix changed"),
     "checks": Command("imagegate.commands.checks", (), "list the checks, or explain one"),
     "policy": Command("imagegate.commands.policy", (), "check a policy file, or print the schema"),
     "demo": Command("imagegate.demo", (), "see it all at work on this machine"),

@@ -158,7 +158,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    return "none" if value is None else f"`{json.dumps(value, ensure_ascii=False)}`"
+    return "none" if value is None else f"`{json.dumps(value, ensure_ascii=False, default=str)}`"
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -15,7 +16,8 @@ from imagegate.errors import Owner, StepError, StepRefused, ToolError
 from imagegate.evidence import EvidenceStore, guest_part
 from imagegate.journal import Journal
 from imagegate.judge import Pair, judge
-from imagegate.mend import Hands, Outcome, apply_plan
+from imagegate.locks import Locks
+from imagegate.mend import Hands, Outcome, apply_plan, write
 from imagegate.model import (
     Facts,
     Finding,
@@ -32,9 +34,10 @@ from imagegate.model import (
     Unseen,
     Verdict,
 )
-from imagegate.plan import Grant, Plan, make_plan, over_limit, refuse_all
+from imagegate.plan import Grant, Plan, make_plan, needs_a_person, over_limit, refuse_all
 from imagegate.probes.server import SERVER
 from imagegate.progress import Progress, Silent
+from imagegate.shield import Debt, Shield
 from imagegate.transports import Carrier, Transport, Watch
 
 MAX_ROUNDS = 3
@@ -49,6 +52,7 @@ _NO_TRANSPORT = {
     Source.COMPUTE: ("no cloud lists this instance (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
     Source.IMAGE: ("no cloud was contacted (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
     Source.IDENTITY: ("no cloud was contacted (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
+    Source.CONSOLE: ("no API tells what was ticked in the cloud's console: only a person can say it", Owner.TARGET),
     Source.POLICY: ("it is answered when everything else is judged", Owner.TOOL),
 }
 
@@ -78,6 +82,7 @@ class Engine:
     settings: Settings
     evidence: EvidenceStore
     journal: Journal
+    locks: Locks = field(default_factory=lambda: Locks(None))
     progress: Progress = field(default_factory=Silent)
     gaps: Mapping[Source, str] = field(default_factory=dict)
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -85,6 +90,12 @@ class Engine:
     facts_before: dict[str, Facts] = field(default_factory=dict)
     findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
+    _required: dict[str, tuple[Probe[Any], ...]] = field(default_factory=dict)
+
+    def require(self, pairs: Sequence[Pair]) -> None:
+        """Say what the policy requires, judged in this run or not: what is seen of it right before the power goes is
+        the evidence of later runs."""
+        self._required = {key: probes for key, (_, probes) in _probes_by_target(pairs).items()}
 
     def look(self, pairs: Sequence[Pair]) -> None:
         """Look at every target of ``pairs`` once, each with the union of what its checks need.
@@ -117,7 +128,8 @@ class Engine:
 
     def _looked(self, target: Target, facts: Facts, needed: Collection[Probe[Any]]) -> None:
         self.facts[target.key] = facts
-        unseen = next((o.reason for p, o in facts.items() if isinstance(o, Unseen) and p in needed), None)
+        lost = ((p, o) for p, o in facts.items() if isinstance(o, Unseen) and p in needed)
+        unseen = next((o.reason for p, o in lost if p.source is not Source.CONSOLE), None)
         self.progress.looked(target, unseen)
 
     def _at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
@@ -184,7 +196,7 @@ class Engine:
         """Plan for every target with a fail. Returns why nothing may be applied (the limit), else None."""
         for key, mine in _by_target(pairs).items():
             findings = [self.findings[pair.key] for pair in mine]
-            if any(finding.verdict is Verdict.FAIL for finding in findings):
+            if any(finding.verdict is Verdict.FAIL or needs_a_person(finding) for finding in findings):
                 self.plans[key] = make_plan(mine[0].target, findings, self.facts[key], grant)
         self._set_remedies()
         problem = over_limit(self.plans.values(), changed_targets)
@@ -200,7 +212,9 @@ class Engine:
     def _set_remedies(self) -> None:
         for key, finding in self.findings.items():
             plan = self.plans.get(key[1])
-            if plan is not None and finding.verdict is Verdict.FAIL and not finding.waived:
+            if plan is not None and (
+                needs_a_person(finding) or (finding.verdict is Verdict.FAIL and not finding.waived)
+            ):
                 self.findings[key] = finding.with_remedy(plan.remedy(key[0]))
 
     def mend(self, pairs: Sequence[Pair], grant: Grant, *, rounds: int = MAX_ROUNDS) -> None:
@@ -210,12 +224,41 @@ class Engine:
         """
         mine = _by_target(pairs)
         granted = [plan for plan in self.plans.values() if plan.granted]
-        if not granted:
+        self._all(granted, lambda plan: self._mend_target(plan, mine[plan.target.key], grant, rounds))
+
+    def carry_out(self, plans: Sequence[Plan], grant: Grant) -> dict[str, Outcome]:
+        """Apply ``plans`` that no finding is behind (an undo): the outcomes by target key. As ``mend`` otherwise; what
+        was not begun at a KeyboardInterrupt has no outcome."""
+        outcomes: dict[str, Outcome] = {}
+
+        def one(plan: Plan) -> None:
+            key = plan.target.key
+            try:
+                with self.locks.hold(plan.target, self.cancelled):
+                    outcomes[key] = apply_plan(plan, self._hands(plan.target, (), grant))
+            except StepRefused as error:
+                outcomes[key] = _not_begun(plan, error)
+
+        with contextlib.suppress(KeyboardInterrupt):
+            self._all([plan for plan in plans if plan.granted], one)
+        return outcomes
+
+    def pay(self, target: Target, debt: Debt, *, still: Callable[[], bool]) -> str | None:
+        """Put back what an earlier run owes ``target``, if that is ``still`` so. Returns why it could not be done."""
+        try:
+            with self.locks.hold(target, self.cancelled):
+                if still():
+                    return Shield(target, self._hands(target, (), Grant()), write, debt).put_back()
+        except StepRefused as error:
+            return str(error)
+        return None
+
+    def _all(self, plans: Sequence[Plan], work: Callable[[Plan], None]) -> None:
+        """Several targets at once; on KeyboardInterrupt the steps under way are finished."""
+        if not plans:
             return
-        with self.settings.executor(min(self.settings.mend_workers, len(granted))) as executor:
-            futures = [
-                executor.submit(self._mend_target, plan, mine[plan.target.key], grant, rounds) for plan in granted
-            ]
+        with self.settings.executor(min(self.settings.mend_workers, len(plans))) as executor:
+            futures = [executor.submit(work, plan) for plan in plans]
             interrupt: BaseException | None = None
             for future in futures:
                 while True:
@@ -231,6 +274,17 @@ class Engine:
                 raise interrupt
 
     def _mend_target(self, plan: Plan, pairs: Sequence[Pair], grant: Grant, rounds: int) -> None:
+        try:
+            with self.locks.hold(plan.target, self.cancelled):
+                self._mend_held(plan, pairs, grant, rounds)
+        except StepRefused as error:
+            outcome = _not_begun(plan, error)
+            for pair in pairs:
+                finding = self.findings[pair.key]
+                if finding.remedy.state is RemedyState.PLANNED:
+                    self._settle(pair, finding, finding.remedy.steps, (), outcome)
+
+    def _mend_held(self, plan: Plan, pairs: Sequence[Pair], grant: Grant, rounds: int) -> None:
         target = plan.target
         probes = _union(pairs)
         done: list[Step] = []
@@ -242,18 +296,19 @@ class Engine:
             for check, steps in work.items():
                 granted = (planned.step for planned in plan.granted if check in planned.checks)
                 work[check] = tuple(dict.fromkeys((*steps, *granted)))
-            outcome = apply_plan(plan, self._hands(target, probes))
+            outcome = apply_plan(plan, self._hands(target, probes, grant))
             done.extend(outcome.done)
             self.facts[target.key] = self.look_at(target, probes, fresh=True)
             after = [judge(pair, self.facts[target.key], today=self.settings.today) for pair in pairs]
             plan = make_plan(target, [f for f in after if f.check.id in work], self.facts[target.key], grant)
-            if outcome.failed is not None or not plan.granted:
+            if outcome.failed is not None or outcome.unrestored is not None or not plan.granted:
                 break
         for pair, finding in zip(pairs, after, strict=True):
             self._settle(pair, finding, work.get(pair.check.id), done, outcome)
 
-    def _hands(self, target: Target, probes: Collection[Probe[Any]]) -> Hands:
-        guest_probes = [probe for probe in probes if probe.source is Source.GUEST]
+    def _hands(self, target: Target, probes: Collection[Probe[Any]], grant: Grant) -> Hands:
+        every = dict.fromkeys((*probes, *self._required.get(target.key, ())))
+        guest_probes = [probe for probe in every if probe.source is Source.GUEST]
         held: list[Facts] = []
 
         def apply(step: Step, seen: Facts) -> None:
@@ -290,6 +345,7 @@ class Engine:
             cancelled=self.cancelled,
             before_power=before_power,
             after_power=after_power,
+            no_lifting=grant.no_lifting,
         )
 
     def _settle(
@@ -304,9 +360,15 @@ class Engine:
             if after.verdict is Verdict.NOT_APPLICABLE and not mine:
                 self.findings[pair.key] = after
                 return
+            if outcome.unrestored is not None:
+                self.findings[pair.key] = before.with_remedy(
+                    replace(remedy, reason="; ".join(filter(None, (outcome.reason, outcome.unrestored))))
+                )
+                return
             if after.verdict in _GOOD:
                 remedy = replace(remedy, state=RemedyState.VERIFIED, reason=None)
-                note = "; ".join(dict.fromkeys(filter(None, (before.note, after.note)))) or None
+                notes = (one for note in (before.note, after.note) if note for one in note.split("; "))
+                note = "; ".join(dict.fromkeys(notes)) or None
                 self.findings[pair.key] = replace(before, remedy=remedy, note=note)
                 return
             if outcome.failed is not None:
@@ -326,6 +388,10 @@ class Engine:
         """End all transports."""
         for transport in dict.fromkeys(self.transports.values()):
             transport.close()
+
+
+def _not_begun(plan: Plan, error: StepRefused) -> Outcome:
+    return Outcome(failed=plan.granted[0].step, reason=str(error))
 
 
 def _still(after: Finding) -> str:

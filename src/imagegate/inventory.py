@@ -35,13 +35,23 @@ class Via(StrEnum):
     WINRM = "winrm"
 
 
+class Auth(StrEnum):
+    """How a user proves to WinRM who it is."""
+
+    NTLM = "ntlm"
+    BASIC = "basic"
+    KERBEROS = "kerberos"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """One way to reach a guest. None means: what the transport, or the user's ssh configuration, says.
 
     ``address`` is a name or an IP address, for chroot the absolute path of the root, for docker and podman the
     container; ``via`` the jump host as ``[user@]host[:port]``; ``ssh_config`` a file that is used instead of the user's
-    and the system's; ``sudo`` whether root's rights are taken where the user is not root.
+    and the system's; ``sudo`` whether root's rights are taken where the user is not root. Of WinRM: ``scheme`` is
+    ``https`` unless ``http`` is asked for, ``ca_file`` the certificates that are trusted in place of the system's,
+    ``password_env`` the environment variable that holds the password.
     """
 
     name: str
@@ -55,16 +65,20 @@ class Host:
     identity_file: Path | None = None
     host_key_checking: bool = True
     password_env: str | None = None
+    auth: Auth = Auth.NTLM
+    scheme: Literal["http", "https"] = "https"
+    ca_file: Path | None = None
+    certificate_checking: bool = True
     sudo: bool = True
 
     @property
     def relaxed(self) -> str | None:
         """What the inventory turned off that protects this connection: the report shows it."""
-        if self.host_key_checking:
-            return None
-        return (
-            "its TLS certificate is not verified" if self.transport is Via.WINRM else "its SSH host key is not verified"
-        )
+        if not self.host_key_checking:
+            return "its SSH host key is not verified"
+        if self.scheme == "http":
+            return "it is reached over HTTP: nothing proves that it is the right host"
+        return None if self.certificate_checking else "its TLS certificate is not verified"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +89,10 @@ class Inventory:
     path: str | None = None
 
 
-_SSH_ONLY = frozenset({"via", "ssh_config", "identity_file"})
-_PATHS = frozenset({"ssh_config", "identity_file"})
-_OF_TRANSPORT = _SSH_ONLY | {"user", "port"}
+_SSH_ONLY = frozenset({"via", "ssh_config", "identity_file", "host_key_checking"})
+_WINRM_ONLY = frozenset({"auth", "scheme", "ca_file", "certificate_checking", "password_env"})
+_PATHS = frozenset({"ssh_config", "identity_file", "ca_file"})
+_OF_TRANSPORT = _SSH_ONLY | _WINRM_ONLY | {"user", "port"}
 _ADDRESS = re.compile(r"(?![-.])[\w.:%+/~-]+")
 _JUMP = re.compile(r"(?:[\w.+$-]+@)?(?:(?![-.])[\w.-]+|\[[0-9a-fA-F:.%\w]+\])(?::[0-9]{1,5})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -117,6 +132,9 @@ class _Defaults(BaseModel):
     ssh_config: _Plain | None = None
     identity_file: _Plain | None = None
     password_env: Annotated[str, AfterValidator(_variable)] | None = None
+    auth: Auth | None = None
+    scheme: Literal["http", "https"] | None = None
+    ca_file: _Plain | None = None
     sudo: bool | None = None
 
 
@@ -125,6 +143,7 @@ class _Entry(_Defaults):
 
     address: _Plain | None = None
     host_key_checking: bool | None = None
+    certificate_checking: bool | None = None
 
 
 def _or_empty(value: Any) -> Any:
@@ -206,7 +225,9 @@ def address_mistake(host: Host) -> str | None:
 
 def _wrong(host: Host, entry: _Entry) -> str | None:
     """What does not fit together in one host; None if all does."""
-    stray = sorted(_SSH_ONLY & entry.model_dump(exclude_none=True).keys())
+    said = entry.model_dump(exclude_none=True).keys()
+    stray = sorted(_SSH_ONLY & said)
+    alien = sorted(_WINRM_ONLY & said)
     match host.transport:
         case Via.CHROOT if entry.address is None:
             return "transport chroot needs address: the folder of the root"
@@ -214,10 +235,20 @@ def _wrong(host: Host, entry: _Entry) -> str | None:
             return mistake + (": give the instance an address" if entry.address is None else "")
         case Via.WINRM if entry.os == "linux":
             return "transport winrm is for os: windows"
+        case Via.WINRM if host.scheme == "http" and host.auth is Auth.BASIC:
+            return "auth: basic sends the password as it is: not with scheme: http"
+        case Via.WINRM if host.scheme == "http" and {"ca_file", "certificate_checking"} & said:
+            return "ca_file, certificate_checking: only with scheme: https"
+        case Via.WINRM if not host.certificate_checking and "ca_file" in said:
+            return "ca_file names whom to trust, certificate_checking: false trusts everybody: say one of them"
         case Via.SSH if entry.password_env is not None:
             return "password_env is for transport winrm: ssh uses keys, an agent, or ~/.ssh/config"
         case transport if stray and transport is not Via.SSH:
             return f"{', '.join(stray)}: only with transport ssh, not {transport}"
+        case transport if alien and transport is not Via.WINRM:
+            return f"{', '.join(alien)}: only with transport winrm, not {transport}"
+        case Via.WINRM if host.auth is not Auth.KERBEROS and not (host.user and host.password_env):
+            return "transport winrm needs user, and password_env: the environment variable that holds the password"
     return None
 
 

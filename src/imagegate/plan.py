@@ -5,7 +5,7 @@ A plan is made for each target that has a fail, whether or not anything may be c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from imagegate.errors import Unobserved
@@ -16,9 +16,11 @@ from imagegate.model import (
     Finding,
     Fix,
     Level,
+    Phase,
     Refusal,
     Remedy,
     RemedyState,
+    Source,
     Step,
     Target,
     Verdict,
@@ -58,6 +60,15 @@ class Grant:
             check.id in self.named_checks and self.named_targets & {target.name, target.id}
         ):
             return "destructive: needs the target and --check named on the command line"
+        return None
+
+    @property
+    def no_lifting(self) -> str | None:
+        """Why the protection of an image may not be lifted for a change that the cloud refuses otherwise."""
+        if self.ceiling < Level.DISRUPTIVE:
+            return f"the policy's fix.ceiling is {self.ceiling}"
+        if self.level is None or self.level < Level.DISRUPTIVE:
+            return f"needs --fix-level {Level.DISRUPTIVE}"
         return None
 
 
@@ -119,19 +130,28 @@ def make_plan(target: Target, findings: Iterable[Finding], seen: Facts, grant: G
     """Plan what would mend ``target``, given its findings and the facts behind them.
 
     Waived fails are left alone. If one step of a check may not be applied, or a part of its fix is refused, none of its
-    steps is: half a fix is no fix (steps for a person excepted). Equal steps of several checks are done once. Steps are
-    ordered by phase; each expects what the steps before it leave behind.
+    steps is: half a fix is no fix (steps for a person excepted). What nobody but a person can see, and nobody attested,
+    gets the steps for a person that its check has. The power is not taken from a guest that is still to be changed.
+    Equal steps of several checks are done once. Steps are ordered by phase; each expects what the steps before it leave
+    behind.
     """
     draft = _Draft()
     for finding in findings:
         if finding.verdict is Verdict.FAIL and not finding.waived:
             _draft_check(draft, finding, seen)
+        elif needs_a_person(finding):
+            _draft_by_hand(draft, finding, seen)
     refused = _refused_checks(draft, target, grant)
     return Plan(
         target=target,
         steps=_sequence(draft.steps, target, seen, grant, refused),
         refusals=tuple(draft.refusals),
     )
+
+
+def needs_a_person(finding: Finding) -> bool:
+    """Whether it is unknown because only a person can see it, and nobody has said so."""
+    return finding.verdict is Verdict.UNKNOWN and finding.check.attestable and not finding.attested
 
 
 def _draft_check(draft: _Draft, finding: Finding, seen: Facts) -> None:
@@ -157,6 +177,18 @@ def _draft_check(draft: _Draft, finding: Finding, seen: Facts) -> None:
         draft.steps.extend(steps)
 
 
+def _draft_by_hand(draft: _Draft, finding: Finding, seen: Facts) -> None:
+    check = finding.check
+    try:
+        for item in check.plan(seen, finding.params):
+            if isinstance(item, Step) and item.level is Level.MANUAL:
+                draft.steps.append((item, check))
+    except Unobserved:
+        return  # what it could have planned for itself depends on what was not seen
+    except Exception as error:  # noqa: BLE001 - as above
+        draft.refusals.append(_refusal(check, check.id, f"the planner failed: {type(error).__name__}: {error}"))
+
+
 def _broken_promise(step: Step, check: Check) -> str | None:
     if check.fix is Fix.NEVER and step.level is not Level.MANUAL:
         return f"the check plans a {step.level} step but declares that it is never fixed"
@@ -178,7 +210,28 @@ def _refused_checks(draft: _Draft, target: Target, grant: Grant) -> dict[str, st
     for step, check in draft.steps:
         if step.level is not Level.MANUAL and (reason := grant.refuses(step, check, target)) is not None:
             refused.setdefault(check.id, reason)
+    while (held := _held(draft, refused)) is not None:
+        refused.update(held)
     return refused
+
+
+def _held(draft: _Draft, refused: Mapping[str, str]) -> dict[str, str] | None:
+    """A check that would take the power from a guest though a change that needs it may not be made now, and why."""
+    owners: dict[Step, set[str]] = {}
+    for step, check in draft.steps:
+        owners.setdefault(step, set()).add(check.id)
+    waiting = (
+        step
+        for step, checks in owners.items()
+        if step.source is Source.GUEST and step.level is not Level.MANUAL and checks <= refused.keys()
+    )
+    first = next(waiting, None)
+    if first is None:
+        return None
+    for step, check in draft.steps:
+        if step.phase is Phase.POWER and check.id not in refused:
+            return {check.id: f"first comes what needs it running: {first.summary}"}
+    return None
 
 
 def _sequence(

@@ -152,7 +152,9 @@ class _Reader:
             selector = self._selector(item)
             check = item.get("check")
             if isinstance(check, Scalar) and check.value is not None:
-                self._known(check, selector)
+                known = self._known(check, selector)
+                if known is not None and section == "attestations" and not known.attestable:
+                    self.mistakes.append(check.mistake(f"{known.id} can be looked at: nobody can attest it"))
             if selector:
                 yield item.line, selector
 

@@ -128,8 +128,8 @@ def policy_schema(checks: Mapping[str, Check]) -> dict[str, Any]:
         definitions[shape]["properties"]["for"] = {"$ref": "#/$defs/selector"}
     definitions["RuleFile"]["properties"]["require"] = {**_by_id(judged), "minProperties": 1}
     definitions["RuleFile"]["allOf"] = [_only(kind, judged) for kind in ATTRIBUTES]
-    for shape in ("WaiverFile", "AttestationFile"):
-        definitions[shape]["properties"]["check"]["enum"] = [check.id for check in judged]
+    definitions["WaiverFile"]["properties"]["check"]["enum"] = [check.id for check in judged]
+    definitions["AttestationFile"]["properties"]["check"]["enum"] = [check.id for check in judged if check.attestable]
     definitions["FixFile"]["properties"]["never"]["items"] = {"enum": [check.id for check in ordered]}
     fleet = [check for check in ordered if not requirable(check)]
     schema["properties"]["audit"] = {**schema["properties"]["audit"], "anyOf": [_by_id(fleet), {"type": "null"}]}

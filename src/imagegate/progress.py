@@ -25,6 +25,9 @@ class Progress(Protocol):
     def applied(self, target: Target, step: Step, problem: str | None) -> None:
         """A step came to its end; ``problem`` says what went wrong."""
 
+    def waiting(self, target: Target, holder: str) -> None:
+        """Somebody else is changing the target: we wait for them."""
+
 
 class Silent:
     """Progress for those who do not want any."""
@@ -42,4 +45,7 @@ class Silent:
         """Say nothing."""
 
     def applied(self, target: Target, step: Step, problem: str | None) -> None:
+        """Say nothing."""
+
+    def waiting(self, target: Target, holder: str) -> None:
         """Say nothing."""

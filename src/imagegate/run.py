@@ -21,8 +21,9 @@ from imagegate.catalogue import Catalogue, load_catalogue, packaged_root
 from imagegate.engine import MAX_ROUNDS, Engine, Settings
 from imagegate.errors import Owner, UsageError
 from imagegate.evidence import EvidenceStore
-from imagegate.journal import Journal
+from imagegate.journal import JOURNAL, Journal
 from imagegate.judge import Pair
+from imagegate.locks import Locks, state_folder
 from imagegate.model import Facts, Finding, Kind, Source, Target, Unseen, Verdict
 from imagegate.options import Clouds, Options, narrows, wanted_clouds
 from imagegate.plan import Grant, Plan
@@ -31,6 +32,7 @@ from imagegate.policy_model import Attestation, Policy, Rule, Waiver, select
 from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiverUse
 from imagegate.progress import Progress, Silent
 from imagegate.recording import read_recording, write_recording
+from imagegate.recover import pay_debts
 from imagegate.result import PolicyInfo, Result, ScopeInfo, Unreachable
 from imagegate.selectors import Outcome
 from imagegate.targets import join, named
@@ -58,6 +60,7 @@ class Run:
     _unselected: list[str] = field(init=False, default_factory=list)
     _idle_rules: tuple[int, ...] = field(init=False, default=())
     _relaxed: tuple[str, ...] = field(init=False, default=())
+    _owed: tuple[str, ...] = field(init=False, default=())
     _narrowed: bool = field(init=False, default=False)
     _total: int = field(init=False, default=0)
     _requests: Callable[[], int] = field(init=False, default=lambda: 0)
@@ -92,11 +95,13 @@ class Run:
                 look_timeout_s=options.look_timeout_s,
             ),
             evidence=EvidenceStore(None if options.report_dir is None else options.report_dir / "evidence"),
-            journal=Journal(None if self.folder is None else self.folder / "journal.jsonl"),
+            journal=Journal(None if self.folder is None else self.folder / JOURNAL),
+            locks=Locks(state_folder(), run_id=self.run_id, timeout_s=options.lock_timeout_s, progress=self.progress),
             progress=self.progress,
             gaps=self._gaps(),
         )
         pairs = self._select()
+        self.engine.require(pairs)
         self._total = len(pairs)
         return pairs
 
@@ -202,13 +207,13 @@ class Run:
 
     def _read_inventory(self, path: Path) -> Transport:
         from imagegate.inventory import load_inventory  # noqa: PLC0415 - only when guests are reached
-        from imagegate.transports.linux import LinuxTransport  # noqa: PLC0415
+        from imagegate.transports.guests import Guests  # noqa: PLC0415
 
         inventory = load_inventory(path)
         self._targets, warnings = join(self._targets, inventory.hosts)
         self._warnings.extend(warnings)
         self._relaxed = tuple(f"{host.name}: {host.relaxed}" for host in inventory.hosts.values() if host.relaxed)
-        return LinuxTransport(inventory, run_key=secrets.token_bytes(32))
+        return Guests(inventory, run_key=secrets.token_bytes(32))
 
     @property
     def _gate(self) -> bool:
@@ -274,6 +279,7 @@ class Run:
         limit: str | None = None
         interrupted = False
         try:
+            self._pay_debts(plain)
             self.engine.look(plain)
         except KeyboardInterrupt:
             interrupted = True
@@ -289,6 +295,15 @@ class Run:
             interrupted = self._mend(plain, grant, consent)
         result = self._result(wanted, limit, interrupted=interrupted)
         return result if self.options.record_facts is None else self._record(result, self.options.record_facts)
+
+    def _pay_debts(self, pairs: Sequence[Pair]) -> None:
+        """A run that may mend puts back first what runs that were killed owe its targets."""
+        if self.options.fix_level is None or self.options.report_dir is None:
+            return
+        targets = {pair.target.key: pair.target for pair in pairs}
+        recovery = pay_debts(self.options.report_dir, targets, self.engine, self.run_id)
+        self._warnings += [*recovery.paid, *recovery.owed, *recovery.unread]
+        self._owed = recovery.owed
 
     def _record(self, result: Result, path: Path) -> Result:
         """What goes wrong here must not cost the report of what was seen and done."""
@@ -364,6 +379,7 @@ class Run:
             facts=self.engine.facts,
             facts_before=self.engine.facts_before,
             limit=limit,
+            owed=self._owed,
             fail_on=self.options.fail_on,
             max_unknown=self.options.max_unknown,
         )

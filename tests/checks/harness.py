@@ -106,9 +106,13 @@ class NotApplicable(Case):
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown(Case):
-    """The part that decides was not seen (a probe of ``uses``); ``reason`` is exact. Needed probes are generated."""
+    """The part that decides was not seen (a probe of ``uses``); ``reason`` is exact. Needed probes are generated.
+
+    ``by_hand`` are the summaries of what a person is told to do, of checks that can be attested; None compares nothing.
+    """
 
     reason: str
+    by_hand: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,7 +292,11 @@ def _not_applicable(check: Check, case: NotApplicable) -> None:
 def _unknown(check: Check, case: Unknown) -> None:
     finding = judged(check, case)
     assert (finding.verdict, finding.reason) == (Verdict.UNKNOWN, case.reason)
-    assert planned(check, case).steps == (), "plans though the verdict is unknown"
+    steps = [item.step for item in planned(check, case).steps]
+    assert check.attestable or not steps, "plans though the verdict is unknown"
+    assert all(step.level is Level.MANUAL for step in steps), "acts though the verdict is unknown"
+    if case.by_hand is not None:
+        assert tuple(step.summary for step in steps) == case.by_hand
 
 
 def _fixes(check: Check, case: Fixes | ByHand) -> None:
@@ -386,8 +394,9 @@ def _duplicates(table: Table) -> Iterator[str]:
 def _loose_facts(table: Table, check: Check) -> Iterator[str]:
     read: set[Probe[Any]] = set()
     for case in table.of(Case):
+        told = isinstance(case, Unknown) and case.by_hand is not None
         for probe in check.needs:
-            if probe not in case.seen:
+            if probe not in case.seen and not told:
                 yield f"{case.title!r} does not say what {probe.key} shows"
         looks = _looks(check, case)
         for probe in case.seen:

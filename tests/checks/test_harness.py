@@ -234,5 +234,31 @@ def test_a_check_that_is_green_without_a_look_fails_the_cases_that_are_made():
         table(*GOOD, record=blind).run(case)
 
 
+UNSEEN = Unknown(name="silent", seen=DIRTY.without(A, "silence"), reason="silence", by_hand=("empty it by hand",))
+
+
+def attestable(*steps, effort=Level.MANUAL):
+    """A toy check about what only a person can see."""
+    return replace(planning(*steps, fix=Fix.NEVER, effort=effort), attestable=True)
+
+
+def test_a_check_that_can_be_attested_tells_a_person_what_to_do_though_nothing_was_seen():
+    table(UNSEEN, record=attestable(MANUAL)).run(UNSEEN)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        planning(MANUAL),  # it cannot be attested: nobody is told anything
+        attestable(),
+        attestable(MANUAL, replace(MANUAL, summary="and something else")),
+        attestable(replace(MANUAL, summary="do something else")),
+    ],
+)
+def test_a_check_that_tells_a_person_something_else_fails(record):
+    with pytest.raises(AssertionError):
+        table(UNSEEN, record=record).run(UNSEEN)
+
+
 def test_the_toy_is_about_instances():
     assert TOY.kind is Kind.INSTANCE

@@ -12,7 +12,18 @@ import yaml
 from imagegate import sandbox
 from imagegate.errors import StepError, StepRefused
 from imagegate.model import Facts, Kind, Level, Phase, Unseen
-from imagegate.probes import FLAVOR, GENERATIONS, IMAGE, MEMBER_PROJECTS, MEMBERS, NAMESAKES, SERVER, GenerationsProbe
+from imagegate.probes import (
+    FLAVOR,
+    GENERATIONS,
+    IMAGE,
+    MEMBER_PROJECTS,
+    MEMBERS,
+    NAMESAKES,
+    ORIGIN,
+    SERVER,
+    GenerationsProbe,
+    OriginImageFact,
+)
 from imagegate.properties import addable
 from imagegate.steps import (
     AddMember,
@@ -396,11 +407,12 @@ def test_somebody_elses_image(golden, clouds, transport):
 
 
 def test_servers(golden, transport):
-    image = golden.image("boot", os_type="Linux")
+    image = golden.image("boot", os_type="Linux", release_date="2019.04.25")
     golden.call("PUT", f"/v2/images/{image}/file", data=b"x", headers={"Content-Type": "application/octet-stream"})
     flavors = golden.call("GET", "/flavors", service="compute").json()["flavors"]
     flavor = next(one["id"] for one in flavors if one["name"] == "m2.c1m2")
     body = {"server": {"name": "web-01", "imageRef": image, "flavorRef": flavor, "networks": "none"}}
+    body["server"]["metadata"] = {"image_name": "boot (2019.04.25)"}
     newer = {"X-OpenStack-Nova-API-Version": "2.37"}
     made = golden.call("POST", "/servers", service="compute", json=body, headers=newer).json()["server"]["id"]
     path = f"/servers/{quote(made)}"
@@ -414,6 +426,17 @@ def test_servers(golden, transport):
     assert target.attributes["os"] == {"linux"}, "from the image"
     facts = look(transport, target, SERVER, FLAVOR)
     assert (facts[SERVER].power_state, facts[SERVER].image_id, facts[FLAVOR].type) == (1, image, "m2")
+    origin = look(transport, target, ORIGIN, fresh=False)[ORIGIN]
+    assert origin == OriginImageFact(
+        image_id=image, public=False, release_date="2019.04.25", name="boot", server_name="boot (2019.04.25)"
+    )
+    golden.delete(image)
+    origin = look(transport, target, ORIGIN)[ORIGIN]
+    assert origin == OriginImageFact(
+        image_id=image,
+        gone=f"image {image} is gone, or not for this project to see (HTTP 404)",
+        server_name="boot (2019.04.25)",
+    )
 
     stop = StopServer(**PLAN)
     transport.apply(target, stop, facts, timeout_s=30)

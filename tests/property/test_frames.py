@@ -18,7 +18,7 @@ from imagegate.transports.linux.decode import Unclear, decode
 from imagegate.transports.linux.diagnose import diagnose
 from imagegate.transports.linux.frames import Answer, Incomplete, parse, says
 from imagegate.transports.linux.process import End, Outcome
-from imagegate.transports.linux.text import clean, last_line
+from imagegate.transports.text import clean, last_line
 
 NONCE = "ig" + "5" * 32
 CLASSES = {

@@ -81,6 +81,16 @@ def test_a_check_file_is_loaded_with_its_documentation(root):
     assert entry.path == path
 
 
+def test_not_may_stand_before_a_fault_whose_absence_has_no_word_of_its_own(root):
+    path = put(root, GOOD.replace("linux-file-empty", "linux-reboot-not-pending"))
+    assert load_entry(path).check.id == "linux-reboot-not-pending"
+
+
+def test_an_id_may_do_without_a_subject_where_the_state_is_that_of_the_whole_target(root):
+    path = put(root, GOOD.replace("linux-file-empty", "linux-generalized"))
+    assert load_entry(path).check.id == "linux-generalized"
+
+
 def test_a_catalogue_holds_all_checks_by_id_and_sorted(root):
     put(root)
     put(root, GOOD.replace("linux-file-empty", "linux-another-empty"), "linux/zzz.py")
@@ -142,10 +152,15 @@ def test_the_digest_changes_with_a_byte_and_with_a_name(root, tmp_path, text, na
         ("Because.\n", "", "the section Why it matters is empty"),
         ("linux-file-empty", "linux-empty", "does not read linux-<subject>-<required state>"),
         ("linux-file-empty", "windows-file-empty", "does not read linux-<subject>-<required state>"),
+        ("linux-file-empty", "generalized", "does not read linux-<subject>-<required state>"),
         ("linux-file-empty", "linux-File-empty", "does not read linux-<subject>-<required state>"),
         ("linux-file-empty", "linux.file.empty", "does not read linux-<subject>-<required state>"),
         ("linux-file-empty", "linux-file-not-full", "names the fault (not)"),
         ("linux-file-empty", "linux-ensure-file-empty", "names the fault (ensure)"),
+        ("linux-file-empty", "linux-reboot-pending", "names the fault (pending)"),
+        ("linux-file-empty", "linux-reboot-not-yet-pending", "names the fault (not, pending)"),
+        ("linux-file-empty", "linux-not-pending-not-full", "names the fault (not)"),
+        ("linux-file-empty", "linux-reboot-pending-not", "names the fault (not, pending)"),
         ('title="The file is empty"', 'title="The file is empty."', "without a full stop"),
         ('title="The file is empty"', 'title="Ensure emptiness"', "without 'ensure'"),
         ('title="The file is empty"', 'title=""', "states the required state"),

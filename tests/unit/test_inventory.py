@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from imagegate.errors import InputErrors
-from imagegate.inventory import Host, Via, load_inventory
+from imagegate.inventory import Auth, Host, Via, load_inventory
 
 CONTRACT = """\
 defaults: {user: ubuntu, transport: ssh, port: 22, os: linux}
@@ -56,13 +56,96 @@ def test_files_are_relative_to_the_inventory(load, tmp_path, monkeypatch) -> Non
     )  # fmt: skip
 
 
-def test_turning_verification_off_shows(load) -> None:
+WINRM = """\
+defaults: {transport: winrm, user: Administrator, password_env: WINRM_PASSWORD}
+instances:
+"""
+
+
+@pytest.mark.parametrize(
+    ("entry", "relaxed"),
+    [
+        ("{transport: ssh, host_key_checking: false}", "its SSH host key is not verified"),
+        ("{certificate_checking: false}", "its TLS certificate is not verified"),
+        ("{scheme: http}", "it is reached over HTTP: nothing proves that it is the right host"),
+        ("{ca_file: ca.pem}", None),
+        ("{certificate_checking: true}", None),
+        ("{transport: ssh}", None),
+    ],
+)
+def test_turning_verification_off_shows(load, entry: str, relaxed: str | None) -> None:
+    assert load(f"{WINRM}  a: {entry}\n")["a"].relaxed == relaxed
+
+
+def test_what_a_windows_host_says(load, tmp_path) -> None:
     hosts = load(
-        "instances:\n  a: {host_key_checking: false}\n  w: {transport: winrm, host_key_checking: false}\n  b:\n"
+        f"{WINRM}  a: {{address: 192.0.2.20}}\n"
+        "  b: {user: 'CORP\\admin', port: 15986, auth: basic, ca_file: ca.pem, password_env: OTHER}\n"
+        "  c: {auth: kerberos, scheme: http}\n"
     )
-    assert hosts["a"].relaxed == "its SSH host key is not verified"
-    assert hosts["w"].relaxed == "its TLS certificate is not verified"
-    assert hosts["b"].relaxed is None
+    assert hosts["a"] == Host(
+        name="a", address="192.0.2.20", transport=Via.WINRM, os="windows", user="Administrator",
+        password_env="WINRM_PASSWORD", auth=Auth.NTLM, scheme="https",
+    )  # fmt: skip
+    b = hosts["b"]
+    assert (b.user, b.port, b.auth, b.password_env) == ("CORP\\admin", 15986, Auth.BASIC, "OTHER")
+    assert b.ca_file == tmp_path / "ca.pem"
+    assert (hosts["c"].auth, hosts["c"].scheme) == (Auth.KERBEROS, "http")
+
+
+def test_defaults_are_meant_for_the_transport_that_they_stand_with(load) -> None:
+    hosts = load(
+        "defaults: {transport: winrm, user: Administrator, password_env: X, port: 5986, auth: basic, ca_file: c.pem}\n"
+        "instances: {win-01: {certificate_checking: false}, web-01: {transport: ssh}}\n"
+    )
+    assert hosts["web-01"] == Host(name="web-01", address="web-01")
+    assert (hosts["win-01"].port, hosts["win-01"].auth) == (5986, Auth.BASIC)
+    assert hosts["win-01"].relaxed == "its TLS certificate is not verified"
+
+
+NEEDS = "transport winrm needs user, and password_env: the environment variable that holds the password"
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [
+        ("{transport: winrm}", NEEDS),
+        ("{transport: winrm, user: a}", NEEDS),
+        ("{transport: winrm, password_env: A}", NEEDS),
+        ("{transport: winrm, auth: basic, password_env: A}", NEEDS),
+        ("{transport: winrm, user: a, password_env: A, auth: basic, scheme: http}",
+         "auth: basic sends the password as it is: not with scheme: http"),
+        ("{transport: winrm, user: a, password_env: A, scheme: http, ca_file: c}",
+         "ca_file, certificate_checking: only with scheme: https"),
+        ("{transport: winrm, user: a, password_env: A, scheme: http, certificate_checking: true}",
+         "ca_file, certificate_checking: only with scheme: https"),
+        ("{transport: winrm, user: a, password_env: A, certificate_checking: false, ca_file: c}",
+         "ca_file names whom to trust, certificate_checking: false trusts everybody: say one of them"),
+        ("{transport: winrm, user: a, password_env: A, host_key_checking: false}",
+         "host_key_checking: only with transport ssh, not winrm"),
+        ("{transport: winrm, user: a, password_env: A, identity_file: k}",
+         "identity_file: only with transport ssh, not winrm"),
+        ("{transport: winrm, address: 'a b', user: a, password_env: A}", "'a b' is no host name or IP address"),
+        ("{auth: ntlm, scheme: http}", "auth, scheme: only with transport winrm, not ssh"),
+        ("{ca_file: c}", "ca_file: only with transport winrm, not ssh"),
+        ("{transport: local, certificate_checking: false}",
+         "certificate_checking: only with transport winrm, not local"),
+        ("{transport: chroot, address: /x, password_env: A}", "password_env: only with transport winrm, not chroot"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_a_windows_host(load, entry: str, found: str) -> None:
+    assert mistakes(load, f"instances:\n  a: {entry}\n") == [f"2:6 {found}"]
+
+
+@pytest.mark.parametrize("value", ["auth: digest", "scheme: ftp", "certificate_checking: maybe", "ca_file: -x"])
+def test_values_that_no_windows_host_has(load, value: str) -> None:
+    assert len(mistakes(load, f"instances: {{a: {{transport: winrm, user: a, password_env: A, {value}}}}}\n")) == 1
+
+
+@pytest.mark.parametrize("key", ["certificate_checking: false", "password: x"])
+def test_what_no_default_can_say_of_windows_hosts(load, key: str) -> None:
+    name = key.partition(":")[0]
+    assert f'unknown key "{name}"' in mistakes(load, f"defaults: {{{key}}}\ninstances: {{a: {{}}}}\n")[0]
 
 
 def test_turning_verification_off_for_all_is_not_possible(load) -> None:

@@ -1,7 +1,7 @@
 """Applying one plan: re-read, compare, write, wait, re-read; the first error ends it."""
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import pytest
 from tests.checks.world import EMPTY, NOW, TODAY, Told, World, a_file, full, instance, pair, scrub, toy
@@ -48,11 +48,24 @@ class Remembered(Journal):
 
     lines: list = field(default_factory=list)
 
-    def intent(self, target, step, before):
-        self.lines.append(("intent", step.summary, before))
+    path: object = None
+    kept: bool = True
 
-    def result(self, target, step, *, state, reason=None):
+    def name_of(self, number):
+        return f"this/{number}"
+
+    def intent(self, target, step, before, **more):
+        self.lines.append(("intent", step.summary, step.basis(before), *more.values()) if any(more.values())
+                          else ("intent", step.summary, step.basis(before)))
+        return len(self.lines)
+
+    def result(self, number, step, *, state, after=None, reason=None, changed=True):
+        assert self.lines[number - 1][:2] == ("intent", step.summary)
+        assert (after is not None) is (state == "verified")
         self.lines.append((state, step.summary, reason))
+
+    def settled(self, number):
+        self.lines.append(("settled", number))
 
 
 @pytest.fixture
@@ -111,6 +124,27 @@ def test_each_write_has_its_intent_before_and_its_result_after_it(clock):
     assert bench.journal.lines == [("intent", "scrub /a", full()), ("verified", "scrub /a", None)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck(type(ONE)):
+    """A step whose effect never shows; what is seen tells why."""
+
+    def done(self, seen):
+        return False
+
+    def stuck(self, seen):
+        return "the log says no" if seen[self.file] == EMPTY else None
+
+
+def test_waiting_ends_at_once_when_the_guest_says_that_it_is_in_vain(clock):
+    step = Stuck(**{f.name: getattr(ONE, f.name) for f in fields(ONE)})
+    bench = Bench(clock, replace(step, patience_s=900.0))
+    outcome = bench.go()
+    assert outcome.reason == "/a: the log says no"
+    assert outcome.begun
+    assert clock.now == 0.0
+    assert bench.journal.lines[-1] == ("failed", "scrub /a", "/a: the log says no")
+
+
 def test_drift_since_the_plan_is_refused_and_nothing_is_written(clock):
     bench = Bench(clock, ONE, TWO)
     bench.world.change(WEB, A, full(8))
@@ -155,6 +189,7 @@ def test_a_step_that_its_transport_refuses_was_not_begun(clock):
     bench = Bench(clock, ONE)
     bench.world.failures["scrub /a"] = StepRefused("the etag does not match")
     assert bench.go() == Outcome(failed=ONE, reason="the etag does not match", begun=False)
+    assert bench.journal.lines[1:] == [("refused", "scrub /a", "the etag does not match")]
 
 
 def test_a_bug_while_writing_is_told_and_journalled_like_a_failure(clock):

@@ -47,7 +47,15 @@ def test_levels_and_severities_are_ordered():
 
 
 def test_phases_cut_the_login_late_take_the_power_last_and_narrow_before_widening():
-    guest = [Phase.CONTENT, Phase.ACCOUNTS, Phase.IDENTITY, Phase.LOGIN, Phase.POWER]
+    guest = [
+        Phase.CONTENT,
+        Phase.ACCOUNTS,
+        Phase.IDENTITY,
+        Phase.LOGIN,
+        Phase.RESTART,
+        Phase.GENERALIZE,
+        Phase.POWER,
+    ]
     image = [
         Phase.UNPROTECT,
         Phase.PROPERTIES,

@@ -54,6 +54,43 @@ def test_only_fails_are_planned_for():
     assert plan_of(toy(), seen=Facts({}, NOW)) == Plan(target=WEB)
 
 
+def only_a_person(**record):
+    """A check that only a person can answer; its plan has a step for one, and one of its own."""
+    return toy(steps=[BY_HAND, scrub("/a")], attestable=True, **record)
+
+
+def test_what_only_a_person_can_see_gets_the_steps_for_a_person_and_no_others():
+    plan = plan_of(only_a_person(), seen=Facts({}, NOW))
+    assert [planned.step for planned in plan.steps] == [BY_HAND]
+    assert plan.granted == ()
+    assert plan.remedy("linux-toy-empty").state is RemedyState.MANUAL
+
+
+@pytest.mark.parametrize("case", ["attested", "not attestable"])
+def test_an_unknown_that_somebody_attested_or_nobody_can_is_left_alone(case):
+    check = only_a_person() if case == "attested" else toy(steps=[BY_HAND])
+    assert plan_of(check, seen=Facts({}, NOW), attestations=(Slip(),)) == Plan(target=WEB)
+
+
+def test_a_planner_that_needs_what_only_a_person_can_see_costs_nothing_else():
+    def asks(seen, _want):
+        yield BY_HAND
+        yield scrub("/a") if seen[a_file("/a")] else BY_HAND
+
+    plan = plan_of(replace(only_a_person(), plan=asks), seen=Facts({}, NOW))
+    assert summaries(plan) == ["do it by hand"]
+    assert plan.refusals == ()
+
+
+def test_a_planner_for_a_person_that_breaks_says_so():
+    def breaks(_seen, _want):
+        raise ValueError("odd")
+        yield
+
+    plan = plan_of(replace(only_a_person(), plan=breaks), seen=Facts({}, NOW))
+    assert [fix.refusal.reason for fix in plan.refusals] == ["the planner failed: ValueError: odd"]
+
+
 def test_a_waived_fail_is_left_alone():
     assert plan_of(toy(), waivers=(Slip(),)) == Plan(target=WEB)
 
@@ -208,6 +245,27 @@ def test_one_step_above_the_grant_holds_all_steps_of_its_check_back_and_only_tho
     assert [planned.step.summary for planned in plan.granted] == ["scrub /c"]
     assert plan.remedy("linux-first-empty").reason == "destructive: needs --fix-level destructive"
     assert plan.remedy("linux-second-empty").state is RemedyState.PLANNED
+
+
+STOP = replace(scrub("/b"), phase=Phase.POWER, summary="stop it")
+
+
+def test_the_power_is_not_taken_from_a_guest_that_still_has_to_be_changed():
+    worse = toy("linux-toy-worse", steps=[scrub("/a", level=Level.DESTRUCTIVE)])
+    stop = toy("linux-toy-stop", steps=[scrub("/c"), STOP])
+    plan = plan_of(worse, stop, toy("linux-toy-free", ("/b",)))
+    reason = "first comes what needs it running: scrub /a"
+    assert dict(zip(summaries(plan), reasons(plan), strict=True)) == {
+        "scrub /a": "destructive: needs --fix-level destructive",
+        "scrub /c": reason,
+        "scrub /b": None,
+        "stop it": reason,
+    }
+
+
+def test_the_power_is_taken_when_all_that_is_left_is_for_a_person():
+    plan = plan_of(toy("linux-toy-hand", steps=[BY_HAND]), toy("linux-toy-stop", steps=[STOP]))
+    assert [planned.step.summary for planned in plan.granted] == ["stop it"]
 
 
 def test_a_check_half_of_whose_steps_another_check_may_take_stays_refused():

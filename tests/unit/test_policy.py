@@ -42,11 +42,11 @@ class Soon(Params):
     ending_soon_days: int = 14
 
 
-def check(name, kind, params=NoParams, scope=Scope.TARGET):
+def check(name, kind, params=NoParams, scope=Scope.TARGET, *, attestable=False):
     return Check(
         id=name, title=f"Title of {name}", severity=Severity.HIGH, kind=kind, needs=(), params=params,
         evaluate=lambda seen, want: (), plan=lambda seen, want: (), fix=Fix.NEVER, effort=Level.SAFE, since="0.1",
-        scope=scope,
+        scope=scope, attestable=attestable,
     )  # fmt: skip
 
 
@@ -58,6 +58,7 @@ CHECKS = {
         check("linux-machine-id-reset", Kind.INSTANCE),
         check("capture-instance-stopped", Kind.INSTANCE, MayRun),
         check("linux-disk-small", Kind.INSTANCE, Needed),
+        check("windows-password-initialised", Kind.INSTANCE, attestable=True),
         check("policy-waivers-current", Kind.POLICY, Soon, Scope.FLEET),
     )
 }
@@ -90,7 +91,7 @@ def waiver(**changes):
 
 def attestation(**changes):
     fields = {
-        "check": "linux-machine-id-reset", "for": "{instance: {}}", "statement": "ticked", "by": "me",
+        "check": "windows-password-initialised", "for": "{instance: {}}", "statement": "ticked", "by": "me",
         "on": "2026-11-20", "until": "2027-05-20", **changes,
     }  # fmt: skip
     lines = [f"{key}: {value}" for key, value in fields.items() if value is not None]
@@ -126,7 +127,7 @@ waivers:
     approved_by: platform-security
     until: 2026-12-31
 attestations:
-  - check: linux-machine-id-reset
+  - check: windows-password-initialised
     for: {instance: {name: "win-*"}}
     statement: ticked when the image was created
     by: release-engineering
@@ -259,6 +260,7 @@ MISTAKES = [
     (waiver(aproved_by="x"), 12, 5, 'unknown key "aproved_by": did you mean "approved_by"?'),
     # attestations
     (attestation(statement=None), 7, 5, '"statement" is missing'),
+    (attestation(check="linux-disk-small"), 7, 12, "linux-disk-small can be looked at: nobody can attest it"),
     (attestation(by=None), 7, 5, '"by" is missing'),
     (attestation(on=None), 7, 5, '"on" is missing'),
     (attestation(until=None), 7, 5, '"until" is missing'),
@@ -330,7 +332,7 @@ def test_attestations_hold_from_their_day_on(load):
     policy = load(attestation())
     target = Target(kind=Kind.INSTANCE, id="1", name="win-1")
     held = [
-        any(one.in_force(day) for one in policy.attestations_matching("linux-machine-id-reset", target))
+        any(one.in_force(day) for one in policy.attestations_matching("windows-password-initialised", target))
         for day in (date(2026, 11, 19), date(2026, 11, 20), date(2027, 5, 20), date(2027, 5, 21))
     ]
     assert held == [False, True, True, False]

@@ -43,7 +43,7 @@ waivers:
     approved_by: platform-security
     until: 2026-12-31
 attestations:
-  - check: linux-machine-id-reset
+  - check: windows-password-initialised
     for: {instance: {}}
     statement: ticked
     by: release-engineering

@@ -11,6 +11,9 @@ from pathlib import Path
 from imagegate import sandbox
 from imagegate.sandbox import rootfs
 
+_TYPICAL = ("task-logon-trigger", "cloudbase-auto", "skip-rearm")
+"""What is wrong with a Windows instance at first: the safe steps mend it."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Start it, look at it, or take it away."""
@@ -25,6 +28,11 @@ def main(argv: Sequence[str]) -> int:
         help="boot a real instance of this name (root and systemd-nspawn only); web-01 and web-02 where none is named",
     )  # fmt: skip
     up.add_argument("--no-guests", action="store_true", help="compute records only, no real instances")
+    up.add_argument(
+        "--windows", action="append", nargs="?", const="win-01", default=[], metavar="NAME",
+        help="a stand-in for a Windows instance (win-01) as well: a WinRM endpoint, with Wine behind it where that is "
+        "installed",
+    )  # fmt: skip
     status = commands.add_parser("status", help="what runs")
     down = commands.add_parser("down", help="stop it and remove all of it")
     for each in (up, status, down):
@@ -43,9 +51,15 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _guests(given: argparse.Namespace) -> list[sandbox.GuestSpec]:
-    """Those that were named; else two typical ones where this machine can boot them."""
-    if given.images_only or given.no_guests:
+def _guests(given: argparse.Namespace) -> list[sandbox.GuestSpec | sandbox.WindowsGuestSpec]:
+    """Those that were named; else two typical ones where this machine can boot them. Windows only where asked for."""
+    if given.images_only:
+        return []
+    return [*_linux(given), *(sandbox.WindowsGuestSpec(name=name, faults=_TYPICAL) for name in given.windows)]
+
+
+def _linux(given: argparse.Namespace) -> list[sandbox.GuestSpec]:
+    if given.no_guests:
         return []
     if given.guest:
         return [sandbox.GuestSpec(name=name, dbus="file") for name in given.guest]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imagegate.errors import Owner
-from imagegate.model import Level, RemedyState, Verdict
-from imagegate.plan import NO_FIX, PlannedStep
+from imagegate.model import Level, Phase, RemedyState, Verdict
+from imagegate.plan import NO_FIX, Plan, PlannedStep, needs_a_person
 from imagegate.report.safe import visible
 from imagegate.result import ExitCode, Result
 
@@ -27,14 +27,21 @@ def _advices(result: Result, command: str) -> Iterator[str]:
     broken = {RemedyState.FAILED, RemedyState.NOT_VERIFIED}
     if any(finding.remedy.state in broken for finding in result.findings):
         yield f"look at the failed steps, then {command}"
-    levels = {level for plan in result.plans for step in plan.steps if (level := _needs(step)) is not None}
+    levels = {level for plan in result.plans for step in _first(plan) if (level := _needs(step)) is not None}
     if Level.DISRUPTIVE in levels:
         yield f"{command} --fix --fix-level disruptive"
     if Level.SAFE in levels:
         yield f"{command} --fix"
+    if (last := _destructive(result)) is not None:
+        check, target = last
+        named = "" if f" {target}" in command else f" --instance {target}"
+        yield f"{command}{named} --fix --fix-level destructive --check {check}"
     for finding in result.findings:
         if finding.verdict is Verdict.UNKNOWN and finding.owner is Owner.USER and not finding.attested:
             yield f"{visible(finding.target.name)}: {finding.reason}"
+    for finding in result.findings:
+        if needs_a_person(finding):
+            yield f"do what the plan leaves to a person, then say so in the policy's attestations: {finding.check.id}"
     for catalog in result.scope.catalogs:
         if not catalog.complete:
             yield f"once the {catalog.what} of {catalog.cloud}/{catalog.region} can be listed: {command}"
@@ -42,6 +49,24 @@ def _advices(result: Result, command: str) -> Iterator[str]:
         yield f"write a rule of the policy that selects {visible(result.scope.unselected[0])}"
     if any(plan.steps or plan.refusals for plan in result.plans) and result.exit_code is ExitCode.FAIL:
         yield f"do what the plans leave to a person, then {command}"
+
+
+def _first(plan: Plan) -> Iterator[PlannedStep]:
+    """The steps of a plan without the stop of what has yet to be changed for good: that change brings its own."""
+    last = any(planned.step.level is Level.DESTRUCTIVE for planned in plan.steps)
+    return (planned for planned in plan.steps if not (last and planned.step.phase is Phase.POWER))
+
+
+def _destructive(result: Result) -> tuple[str, str] | None:
+    """Check and target of the first step that is destructive and lacks nothing but the leave."""
+    for plan in result.plans:
+        for planned in plan.steps:
+            refused = planned.refused or ""
+            if planned.step.level is Level.DESTRUCTIVE and (
+                _needs(planned) or refused.startswith("destructive: needs")
+            ):
+                return planned.checks[0], visible(plan.target.name)
+    return None
 
 
 def _needs(planned: PlannedStep) -> Level | None:

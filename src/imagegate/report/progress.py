@@ -126,6 +126,10 @@ class TerminalProgress:
         end = ("done", "green") if problem is None else (f"failed: {problem}", "bold red")
         self._say(line(0, f"{visible(target.name)}: {visible(step.summary)} … ", end))
 
+    def waiting(self, target: Target, holder: str) -> None:
+        """Somebody else holds a target."""
+        self._say(line(0, f"{visible(target.name)}: waiting for {visible(holder)} …"))
+
     def close(self) -> None:
         """Take the bar away and say how many unnamed targets there were; idempotent."""
         with self._lock:

@@ -3,7 +3,16 @@
 from imagegate.sandbox.cloud import down, save_template, start_service, status, stop_service, up
 from imagegate.sandbox.errors import SandboxError, SandboxUsageError
 from imagegate.sandbox.layout import ALL_SERVICES, IMAGE_SERVICES
-from imagegate.sandbox.model import Guest, GuestSpec, GuestStatus, Sandbox, ServiceStatus, Status, render_status
+from imagegate.sandbox.model import (
+    Guest,
+    GuestSpec,
+    GuestStatus,
+    Sandbox,
+    ServiceStatus,
+    Status,
+    WindowsGuestSpec,
+    render_status,
+)
 
 __all__ = [
     "ALL_SERVICES",
@@ -16,6 +25,7 @@ __all__ = [
     "SandboxUsageError",
     "ServiceStatus",
     "Status",
+    "WindowsGuestSpec",
     "down",
     "render_status",
     "save_template",

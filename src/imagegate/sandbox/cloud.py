@@ -27,13 +27,15 @@ from imagegate.sandbox import (
     net,
     processes,
     rootfs,
+    roster,
     servers,
     template,
+    windows_guests,
 )
 from imagegate.sandbox import state as states
 from imagegate.sandbox.errors import SandboxError, SandboxUsageError
 from imagegate.sandbox.layout import ALL_SERVICES
-from imagegate.sandbox.model import GuestSpec, GuestStatus, Sandbox, ServiceStatus, Status
+from imagegate.sandbox.model import AnySpec, GuestSpec, GuestStatus, Sandbox, ServiceStatus, Status, WindowsGuestSpec
 from imagegate.sandbox.paths import (
     CACHE_VARIABLE,
     SERVICES,
@@ -62,7 +64,7 @@ def up(
     root: Path | None = None,
     *,
     services: Collection[str] = ALL_SERVICES,
-    guests: Sequence[GuestSpec] = (),
+    guests: Sequence[AnySpec] = (),
     template: str | None = None,
     progress: Progress = quiet,
 ) -> Sandbox:
@@ -104,10 +106,13 @@ def status(root: Path | None = None) -> Status:
         phase="starting" if starting else "broken" if died or found.phase == "starting" else "up",
         services=services,
         guests=tuple(
-            GuestStatus(guest=guests.read(place, name), up=guests.is_up(place, name)) for name in guests.known(place)
+            GuestStatus(guest=kind.read(place, name), up=kind.is_up(place, name))
+            for kind in (guests, windows_guests)
+            for name in kind.known(place)
         ),
         clouds_yaml=clouds if clouds.exists() else None,
         inventory=inventory if inventory.exists() else None,
+        passwords=place / roster.PASSWORDS if (place / roster.PASSWORDS).exists() else None,
         no_guests_reason=reason,
     )
 
@@ -150,26 +155,30 @@ class _Start:
         self,
         root: Path,
         services: tuple[str, ...],
-        wanted: tuple[GuestSpec, ...],
+        wanted: tuple[AnySpec, ...],
         template_name: str | None,
         progress: Progress,
     ) -> None:
         self.root = root
         self.services = services
         self.guests = wanted
+        self.linux = tuple(spec for spec in wanted if isinstance(spec, GuestSpec))
+        self.windows = tuple(spec for spec in wanted if isinstance(spec, WindowsGuestSpec))
         self.template_name = template_name
         self.progress = progress
 
     def __call__(self) -> Sandbox:
-        if self.guests:
+        guests.check(self.guests)
+        if self.linux:
             rootfs.require()
-            guests.check(self.guests)
+        if self.windows:
+            windows_guests.require(self.windows)
         with locked(self.root, self.progress):
             if self._runs_already():
                 return _describe(self.root)
             tools = environment.ensure(self.progress)
             empty = template.ensure(self.template_name, self.progress)
-            if self.guests:
+            if self.linux:
                 rootfs.ensure(self.progress)
             cleanup.claim(self.root)
             try:
@@ -189,7 +198,7 @@ class _Start:
         if found is not None and found.phase == "up" and all(process.is_alive() for process in found.processes()):
             running = {name for name, service in found.services.items() if service.process is not None}
             names = {spec.name for spec in self.guests}
-            if running >= set(self.services) and names <= set(guests.known(self.root)):
+            if running >= set(self.services) and names <= _known(self.root):
                 self.progress(f"the sandbox at {self.root} is up already")
                 return True
             message = (
@@ -232,7 +241,9 @@ class _Start:
         write_private(self.root / "clouds.yaml", credentials.clouds_yaml(state.ports["keystone"], projects, passwords))
         if self.guests:
             self.progress(f"booting {', '.join(spec.name for spec in self.guests)}")
-            guests.boot_all(self.root, self.guests)
+            if self.linux:
+                guests.boot_all(self.root, self.linux)
+            windows_guests.boot_all(self.root, self.windows, self.progress)
         for name, service in state.services.items():
             if service.process is not None:
                 _wait_for_answer(self.root, name, service.port, service.process)
@@ -258,6 +269,10 @@ class _Start:
         _wait_for_answer(self.root, "nova", nova.port, nova.process)
 
 
+def _known(root: Path) -> set[str]:
+    return {*guests.known(root), *windows_guests.known(root)}
+
+
 def _describe(root: Path) -> Sandbox:
     state = states.read(root)
     if state is None:
@@ -271,7 +286,8 @@ def _describe(root: Path) -> Sandbox:
         ports=state.ports,
         projects=template.projects(root),
         pids={name: item.process.pid for name, item in state.services.items() if item.process is not None},
-        guests=tuple(guests.read(root, name) for name in guests.known(root)),
+        guests=tuple(kind.read(root, name) for kind in (guests, windows_guests) for name in kind.known(root)),
+        passwords=root / roster.PASSWORDS if (root / roster.PASSWORDS).exists() else None,
     )
 
 
@@ -344,4 +360,5 @@ def _clean(root: Path) -> None:
         state = states.read(root)
         processes.stop(state.processes() if state is not None else [])
     guests.halt_all(root)
+    windows_guests.halt_all(root)
     cleanup.clean(root)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import re
 import secrets
 import shutil
@@ -17,13 +16,12 @@ import subprocess
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 
-from imagegate.sandbox import layout, net, processes, rootfs, ssh, template
+from imagegate.sandbox import layout, net, processes, rootfs, roster, ssh, template
 from imagegate.sandbox.errors import SandboxError, SandboxUsageError
-from imagegate.sandbox.model import Guest, GuestSpec
-from imagegate.sandbox.paths import locked, plain, write_private
+from imagegate.sandbox.model import AnySpec, Guest, GuestSpec
+from imagegate.sandbox.paths import locked, plain
 from imagegate.sandbox.processes import Process
 
 INVENTORY = ssh.INVENTORY
@@ -31,7 +29,7 @@ BOOT_LIMIT = 60
 HALT_LIMIT = 30
 _POLL = 0.05
 _PROPAGATE = Path("/run/systemd/nspawn/propagate")
-_RECORD = "guest.json"
+_RECORD = roster.LINUX_RECORD
 _UBUNTU_ID = 1000
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
 _MASKED = ("ssh.socket", "systemd-firstboot.service", "console-getty.service")
@@ -43,7 +41,7 @@ _MOUNT = (
 """Volatile: no waiting for the disk when the guest halts. Kernels before 5.10 do not know it."""
 
 
-def check(specs: Sequence[GuestSpec]) -> None:
+def check(specs: Sequence[AnySpec]) -> None:
     """Raise for specs that cannot be booted."""
     names = [spec.name for spec in specs]
     for spec in specs:
@@ -58,7 +56,7 @@ def check(specs: Sequence[GuestSpec]) -> None:
 
 def known(root: Path) -> tuple[str, ...]:
     """The names of the sandbox's guests."""
-    return tuple(sorted(path.parent.name for path in (root / "guests").glob(f"*/{_RECORD}")))
+    return roster.known(root, _RECORD)
 
 
 def read(root: Path, name: str) -> Guest:
@@ -206,27 +204,14 @@ def _machine(root: Path, guest: Guest) -> str:
 
 
 def _new(root: Path, name: str, user: str) -> Guest:
-    """Reserve a name and an address."""
+    """Reserve a name and an address, and make the guest's folders."""
+    guest = roster.reserve(root, Guest(name=name, address="", port=net.GUEST_PORT, user=user))
     with locked(root / "guests"):
-        folder = _folder(root, name)
-        if folder.exists():
-            message = f"The sandbox at {root} has a guest {name!r} already."
-            raise SandboxUsageError(message)
-        network_file = root / "guests" / "network"
-        if not network_file.exists():
-            network_file.parent.mkdir(mode=0o700, exist_ok=True)
-            write_private(network_file, json.dumps({"network": net.free_network(), "next": 2}))
-        numbers = json.loads(network_file.read_text())
-        address = f"{numbers['network']}.{numbers['next']}"
-        write_private(network_file, json.dumps({**numbers, "next": numbers["next"] + 1}))
         if not (root / ssh.KEY).exists():
             ssh.make_key(root / ssh.KEY, "imagegate-sandbox")
-        for part in ("up", "work", "root"):
-            (folder / part).mkdir(parents=True)
-    if not net.is_free(address, net.GUEST_PORT):
-        message = f"{address}:{net.GUEST_PORT} is taken by another program."
-        raise SandboxError(message)
-    return Guest(name=name, address=address, port=net.GUEST_PORT, user=user)
+    for part in ("up", "work", "root"):
+        (_folder(root, name) / part).mkdir()
+    return guest
 
 
 def _personalise(root: Path, guest: Guest) -> None:
@@ -251,18 +236,10 @@ def _personalise(root: Path, guest: Guest) -> None:
         path.chmod(mode)
         shutil.chown(path, owner, owner)
     ssh.make_key(upper / "etc/ssh/ssh_host_ed25519_key", guest.name)
+    # kept outside it as well: checks may remove the guest's own
+    shutil.copy(upper / "etc/ssh/ssh_host_ed25519_key.pub", _folder(root, guest.name) / roster.HOST_KEY)
     _store(root, guest, None)
-    with locked(root / ssh.CONFIG):
-        ssh.publish(root, [(read(root, name), _host_key(root, name)) for name in known(root)])
-
-
-def _host_key(root: Path, name: str) -> str:
-    """The public host key the guest was made with, kept outside it: checks may remove the guest's own."""
-    folder = _folder(root, name)
-    kept = folder / "host_key.pub"
-    if not kept.exists():
-        shutil.copy(folder / "up/etc/ssh/ssh_host_ed25519_key.pub", kept)
-    return kept.read_text()
+    roster.publish(root)
 
 
 def _add_user(upper: Path, lower: Path) -> None:
@@ -314,18 +291,17 @@ def _place(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 def _folder(root: Path, name: str) -> Path:
-    return root / "guests" / name
+    return roster.folder(root, name)
 
 
 def _load(root: Path, name: str) -> tuple[Guest, Process | None]:
     """What is kept about a guest, and its nspawn process while it is powered on."""
-    kept = json.loads((_folder(root, name) / _RECORD).read_text(encoding="utf-8"))
-    return Guest(**kept["guest"]), Process(**kept["process"]) if kept["process"] else None
+    kept = roster.load(root, name, _RECORD)
+    return kept.guest, kept.process
 
 
 def _store(root: Path, guest: Guest, process: Process | None) -> None:
-    kept = {"guest": asdict(guest), "process": None if process is None else asdict(process)}
-    write_private(_folder(root, guest.name) / _RECORD, json.dumps(kept))
+    roster.store(root, roster.Record(guest=guest, process=process), _RECORD)
 
 
 def _require(root: Path, name: str) -> None:

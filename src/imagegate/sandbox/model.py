@@ -9,6 +9,15 @@ from typing import Literal
 
 User = Literal["root", "ubuntu"]
 DbusState = Literal["file", "link", "absent"]
+Backend = Literal["auto", "model", "wine"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseImage:
+    """A public image of the cloud's operator, from which servers are made."""
+
+    name: str
+    properties: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +36,62 @@ class GuestSpec:
     image_name: str = "Debian Bookworm"
     metadata: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def image(self) -> BaseImage:
+        """What its server is made from."""
+        return BaseImage(name=self.image_name, properties=(("os_type", "linux"),))
+
+    @property
+    def server_metadata(self) -> dict[str, str]:
+        """The metadata of its server."""
+        return {"os_type": "linux", "image_name": self.image_name, **self.metadata}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowsGuestSpec:
+    """A Windows instance to offer: a WS-Man peer, and a server record as NHN Cloud has it.
+
+    ``image_name`` and ``release_date`` are those of its base image (None: the image has no such property).
+    ``backend`` is what answers its commands: ``wine``, ``model``, or ``auto``: Wine where it is installed. ``faults``
+    are planted before anybody looks, ``liars`` lie from the start (``sandbox.windows`` says which there are).
+    """
+
+    name: str
+    flavor: str = "c2.c2m4"
+    image_name: str = "Windows 2016 STD (2019.04.25) EN"
+    release_date: str | None = "2019.04.25"
+    backend: Backend = "auto"
+    faults: tuple[str, ...] = ()
+    liars: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def image(self) -> BaseImage:
+        """What its server is made from."""
+        dated = {} if self.release_date is None else {"release_date": self.release_date}
+        properties = {**self._described, **dated, "nhncloud_product": "compute"}
+        return BaseImage(name=self.image_name, properties=tuple(properties.items()))
+
+    @property
+    def server_metadata(self) -> dict[str, str]:
+        """The metadata of its server, with the keys of NHN Cloud's."""
+        return {"image_name": self.image_name, **self._described, **self.metadata}
+
+    @property
+    def _described(self) -> dict[str, str]:
+        product, _, _ = self.image_name.partition(" (")
+        return {
+            "description": self.image_name.rpartition(")")[0] + ")" if ")" in self.image_name else self.image_name,
+            "os_type": "Windows",
+            "os_distro": "Windows",
+            "os_version": product.removeprefix("Windows "),
+            "os_architecture": "amd64",
+            "login_username": "Administrator",
+        }
+
+
+AnySpec = GuestSpec | WindowsGuestSpec
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guest:
@@ -36,6 +101,7 @@ class Guest:
     address: str
     port: int
     user: str
+    os: Literal["linux", "windows"] = "linux"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +116,8 @@ class Sandbox:
     """Project names and ids."""
     pids: Mapping[str, int]
     guests: tuple[Guest, ...]
+    passwords: Path | None = None
+    """Shell lines that set the passwords of the Windows guests; None where there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +149,7 @@ class Status:
     guests: tuple[GuestStatus, ...] = ()
     clouds_yaml: Path | None = None
     inventory: Path | None = None
+    passwords: Path | None = None
     no_guests_reason: str | None = None
     """Why this machine cannot boot guests; None when it can."""
 
@@ -99,6 +168,8 @@ def render_status(status: Status) -> str:
         lines.append(f"  clouds: export OS_CLIENT_CONFIG_FILE={status.clouds_yaml}")
     if status.inventory is not None:
         lines.append(f"  guests: --inventory {status.inventory}")
+    if status.passwords is not None:
+        lines.append(f"  passwords of Windows guests: . {status.passwords}")
     if status.no_guests_reason is not None:
         lines.append(f"  no real guests here: {status.no_guests_reason}")
     if status.phase == "broken":

@@ -8,7 +8,7 @@ from typing import Any
 
 from imagegate.sandbox import layout, net
 from imagegate.sandbox.errors import SandboxError
-from imagegate.sandbox.model import GuestSpec
+from imagegate.sandbox.model import AnySpec, BaseImage
 
 _LIMIT = 45
 _POLL = 0.05
@@ -25,7 +25,7 @@ def token(ports: Mapping[str, int], project_id: str, user: str, password: str) -
 
 
 def create(
-    ports: Mapping[str, int], projects: Mapping[str, str], passwords: Mapping[str, str], specs: Sequence[GuestSpec]
+    ports: Mapping[str, int], projects: Mapping[str, str], passwords: Mapping[str, str], specs: Sequence[AnySpec]
 ) -> None:
     """Create a server for each guest in the owner's project and wait until all are ACTIVE.
 
@@ -35,7 +35,7 @@ def create(
     nova = ports["nova"]
     admin = token(ports, projects[layout.ADMIN], layout.ADMIN, passwords[layout.ADMIN])
     owner = token(ports, projects[layout.OWNER], layout.OWNER, passwords[layout.OWNER])
-    images = {name: _base_image(glance, admin, name) for name in dict.fromkeys(spec.image_name for spec in specs)}
+    images = {image: _base_image(glance, admin, image) for image in dict.fromkeys(spec.image for spec in specs)}
     headers = {"X-Auth-Token": owner, "X-OpenStack-Nova-API-Version": "2.37"}
     listed = _ask(nova, "GET", "/v2.1/flavors", headers=headers).json()["flavors"]
     flavors = {flavor["name"]: flavor["id"] for flavor in listed}
@@ -46,14 +46,23 @@ def create(
             continue
         server: dict[str, Any] = {
             "name": spec.name,
-            "imageRef": images[spec.image_name],
+            "imageRef": images[spec.image],
             "flavorRef": flavors[spec.flavor],
             "networks": "none",
-            "metadata": {"os_type": "linux", "image_name": spec.image_name, **spec.metadata},
+            "metadata": spec.server_metadata,
         }
         answer = _ask(nova, "POST", "/v2.1/servers", body={"server": server}, headers=headers)
         waiting[answer.json()["server"]["id"]] = spec.name
     _wait_active(nova, headers, waiting)
+
+
+def stop(ports: Mapping[str, int], projects: Mapping[str, str], password: str, name: str) -> None:
+    """Tell Nova to stop the server ``name``, as its owner; one that is off, or on its way there, is left alone."""
+    nova = ports["nova"]
+    headers = {"X-Auth-Token": token(ports, projects[layout.OWNER], layout.OWNER, password)}
+    for server in _ask(nova, "GET", "/v2.1/servers/detail", headers=headers).json()["servers"]:
+        if server["name"] == name and server["status"] == "ACTIVE" and server["OS-EXT-STS:task_state"] is None:
+            _ask(nova, "POST", f"/v2.1/servers/{server['id']}/action", body={"os-stop": None}, headers=headers)
 
 
 def _clear(nova: int, headers: dict[str, str]) -> set[str]:
@@ -91,11 +100,17 @@ def _wait_active(nova: int, headers: dict[str, str], waiting: dict[str, str]) ->
         time.sleep(_POLL)
 
 
-def _base_image(glance: int, admin_token: str, name: str) -> str:
-    """A public image of the cloud's operator, which the guests' servers name as their source."""
+def _base_image(glance: int, admin_token: str, image: BaseImage) -> str:
+    """Make a public image of the cloud's operator, which the guests' servers name as their source; its id."""
     headers = {"X-Auth-Token": admin_token}
-    image = {"name": name, "visibility": "public", "disk_format": "raw", "container_format": "bare", "os_type": "linux"}
-    image_id = str(_ask(glance, "POST", "/v2/images", body=image, headers=headers).json()["id"])
+    record = {
+        "name": image.name,
+        "visibility": "public",
+        "disk_format": "raw",
+        "container_format": "bare",
+        **dict(image.properties),
+    }
+    image_id = str(_ask(glance, "POST", "/v2/images", body=record, headers=headers).json()["id"])
     _ask(glance, "PUT", f"/v2/images/{image_id}/file", body=b"\0" * 1024, headers=headers)
     return image_id
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from imagegate.sandbox.errors import SandboxError
@@ -31,8 +31,11 @@ def make_key(path: Path, comment: str) -> None:
         raise SandboxError(message)
 
 
-def publish(root: Path, hosts: Iterable[tuple[Guest, str]]) -> Path:
-    """Write ssh_config, known_hosts and the inventory for the guests, each with its public host key."""
+def publish(
+    root: Path, hosts: Iterable[tuple[Guest, str]], others: Mapping[str, Mapping[str, object]] | None = None
+) -> Path:
+    """Write ssh_config, known_hosts and the inventory for the guests, each with its public host key. ``others`` are
+    further entries of the inventory."""
     listed = list(hosts)
     known, instances = [], []
     config = [
@@ -55,6 +58,7 @@ def publish(root: Path, hosts: Iterable[tuple[Guest, str]]) -> Path:
             "ssh_config": str(root / CONFIG),
         }
         instances.append(f"  {guest.name}: {json.dumps(entry)}\n")
+    instances += [f"  {name}: {json.dumps(entry)}\n" for name, entry in (others or {}).items()]
     write_private(root / KNOWN_HOSTS, "".join(known))
     write_private(root / CONFIG, "".join(config))
     text = "defaults: {transport: ssh, os: linux}\ninstances:" + ("\n" + "".join(instances) if instances else " {}\n")

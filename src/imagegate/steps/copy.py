@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from imagegate.copies import Blueprint, Terms, blueprint, finished, ours, proved
+from imagegate.copies import MARKER, Blueprint, Terms, blueprint, finished, ours, proved
 from imagegate.errors import StepRefused
 from imagegate.model import Facts, Probe, Source, Step
 from imagegate.probes.copies import CopiesFact, CopiesProbe, Copy
-from imagegate.probes.image import IMAGE, MEMBERS, Member
+from imagegate.probes.image import IMAGE, MEMBERS, ImageFact, Member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,7 @@ class CopyImage(Step):
     """
 
     source: ClassVar[Source] = Source.IMAGE
+    no_way_back: ClassVar[str] = "deleting a copy is for people: it may be in use by now"
     lengthy: ClassVar[bool] = True
 
     probe: CopiesProbe
@@ -34,6 +35,10 @@ class CopyImage(Step):
         fact = seen[self.probe]
         there = tuple((copy.image.id, copy.image.status, ours(copy.image)) for copy in fact.images)
         return (seen[IMAGE].id, seen[IMAGE].status, fact.source, there, self._shared_with(seen))
+
+    def kept(self, seen: Facts) -> Facts:
+        """Without properties and tags, imagegate's own mark aside: people put passwords there."""
+        return Step.kept(self, seen).reduced(IMAGE, _lean).reduced(self.probe, _lean_copies)
 
     def _shared_with(self, seen: Facts) -> tuple[str, ...]:
         if not self.terms.members_of_source:
@@ -73,3 +78,12 @@ class CopyImage(Step):
 
     def done(self, seen: Facts) -> bool:
         return proved(seen[self.probe])
+
+
+def _lean(image: ImageFact) -> ImageFact:
+    mark = tuple(pair for pair in image.properties if pair[0] == MARKER)
+    return replace(image, properties=mark, tags=())
+
+
+def _lean_copies(fact: CopiesFact) -> CopiesFact:
+    return replace(fact, images=tuple(replace(copy, image=_lean(copy.image)) for copy in fact.images))

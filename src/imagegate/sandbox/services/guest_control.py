@@ -10,20 +10,21 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3]))
 
-from imagegate.sandbox import guests
+from imagegate.sandbox import guests, windows_guests
 from imagegate.sandbox.errors import SandboxError
 
 
 def main() -> int:
     """Run the command line; the exit code."""
     root, name, verb = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-    if name not in guests.known(root):
+    kind = next((kind for kind in (guests, windows_guests) if name in kind.known(root)), None)
+    if kind is None:
         return 0
     try:
         if verb == "on":
-            guests.power_on(root, name)
+            kind.power_on(root, name)
         else:
-            guests.halt(root, name)
+            kind.halt(root, name)
     except SandboxError as problem:
         print(problem, file=sys.stderr)
         return 1

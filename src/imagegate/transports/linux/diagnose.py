@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from imagegate.errors import Owner
 from imagegate.inventory import Host, Via
 from imagegate.transports.linux.process import MAX_OUTPUT, End, Outcome
-from imagegate.transports.linux.text import clean, last_line
+from imagegate.transports.text import clean, last_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

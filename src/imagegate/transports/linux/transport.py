@@ -23,7 +23,7 @@ from imagegate.transports.linux.decode import Fields, MountedOutside, Unclear, d
 from imagegate.transports.linux.diagnose import Trouble, diagnose
 from imagegate.transports.linux.frames import Answer
 from imagegate.transports.linux.ssh import Ssh
-from imagegate.transports.linux.text import clean
+from imagegate.transports.text import clean
 
 _log = logging.getLogger(__name__)
 

@@ -49,11 +49,12 @@ def survey(
     only: Only,
     others: Collection[str],
     limits: Limits,
+    listed: bool = True,
 ) -> Survey:
     """Log in to each cloud and read ``what`` (``images``, ``servers``) of its wanted regions (None: all there are).
 
     ``only`` narrows one of ``what`` to some regions; of those in ``others`` the remaining regions are read too, but
-    only where the service catalog has them.
+    only where the service catalog has them. With ``listed`` False the lists themselves are not read.
     """
     deadline = Deadline.after(limits.catalog_s)
     found = Survey()
@@ -71,7 +72,8 @@ def survey(
             )
             found.regions += regions
             found.catalogs += [Catalog(scope=scope) for scope in absent]
-        _read(found, pool, what, deadline)
+        if listed:
+            _read(found, pool, what, deadline)
     return found
 
 

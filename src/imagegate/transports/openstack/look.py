@@ -13,24 +13,28 @@ from imagegate.model import Kind, Observation, Probe, Seen, Target, Unseen
 from imagegate.probes.catalog import GenerationsProbe, NamesakesProbe
 from imagegate.probes.copies import Content, CopiesFact, CopiesProbe, Copy
 from imagegate.probes.image import IMAGE, MEMBERS, ImageFact
+from imagegate.probes.membership import MEMBERSHIP
+from imagegate.probes.origin import ORIGIN
 from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact
 from imagegate.probes.server import FLAVOR, SERVER
+from imagegate.probes.source_image import SOURCE_IMAGE
 from imagegate.transports.openstack.copies import parse_content
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import RecordError
 from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.images import get_image
 from imagegate.transports.openstack.limits import Deadline
-from imagegate.transports.openstack.members import look_at_members
+from imagegate.transports.openstack.members import look_at_members, look_at_membership
+from imagegate.transports.openstack.origin import origin_of
 from imagegate.transports.openstack.region import Region, observe_flavor, observe_image, observe_server
 from imagegate.transports.openstack.servers import get_server
 from imagegate.transports.openstack.siblings import ask_for_namesakes
 
 
 class Look:
-    """One look at one target. ``known`` is what need not be asked for; what is learned is added to it. With ``fresh``
-    the listing does not answer for the names of other images either. ``elsewhere`` gives other regions of the cloud, or
-    raises ApiError."""
+    """One look at one target. ``known`` is what need not be asked for; what is learned is added to it. ``fresh``
+    forbids what the region knows already, names of other images in the listing too. ``elsewhere`` gives other regions
+    of the cloud, or raises ApiError."""
 
     def __init__(
         self,
@@ -39,7 +43,7 @@ class Look:
         known: dict[Probe[Any], Observation],
         deadline: Deadline,
         *,
-        fresh: bool = False,
+        fresh: bool,
         elsewhere: Callable[[str], Region] | None = None,
     ) -> None:
         self.known = known
@@ -62,14 +66,21 @@ class Look:
 
     def _ask(self, probe: Probe[Any], now: datetime) -> None:
         kind = self._target.kind
-        if kind is Kind.IMAGE and probe in (IMAGE, MEMBERS, MEMBER_PROJECTS):
+        if kind is Kind.IMAGE and probe in (IMAGE, MEMBERS, MEMBER_PROJECTS, MEMBERSHIP):
             self._ask_image_api(probe, now)
         elif kind is Kind.IMAGE and isinstance(probe, NamesakesProbe | GenerationsProbe):
             self._ask_for_siblings(probe, now)
         elif kind is Kind.IMAGE and isinstance(probe, CopiesProbe):
             self._ask_for_copies(probe, now)
+        elif kind is Kind.INSTANCE and probe == SOURCE_IMAGE:
+            server, region = self._value(SERVER), self._region
+            service = self._service(region.image, "image")
+            source = region.sources.of(server, service, region.listed, self._deadline, fresh=self._fresh)
+            self.known[SOURCE_IMAGE] = Seen(value=source, at=now)
         elif kind is Kind.INSTANCE and probe in (SERVER, FLAVOR):
             self._ask_compute_api(now)
+        elif kind is Kind.INSTANCE and probe == ORIGIN:
+            self.known[ORIGIN] = self._origin(now)
         else:
             raise ApiError(f"{probe.key} is nothing that the API of a cloud tells of an {kind}", fault=Owner.TOOL)
 
@@ -81,6 +92,9 @@ class Look:
         elif probe == MEMBERS:
             image = self._value(IMAGE)
             self.known[MEMBERS] = Seen(value=look_at_members(service, image, self._deadline), at=now)
+        elif probe == MEMBERSHIP:
+            row = look_at_membership(service, self._value(IMAGE), self._region.project, self._deadline)
+            self.known[MEMBERSHIP] = Seen(value=row, at=now)
         else:
             projects = [member.project for member in self._value(MEMBERS).members]
             missing = self._region.projects.missing(projects, self._deadline) if projects else ()
@@ -136,6 +150,15 @@ class Look:
         flavor = observe_flavor(self._region, record, now, self._deadline)
         self.known[FLAVOR] = flavor
         self.known[SERVER] = observe_server(record, flavor, now)
+
+    def _origin(self, now: datetime) -> Observation:
+        server, region = self._value(SERVER), self._region
+        service = self._service(region.image, "image") if server.image_id is not None else None
+        try:
+            fact = origin_of(server, region.origins, service, region.project, self._deadline, fresh=self._fresh)
+        except RecordError as error:
+            return Unseen(reason=f"image {server.image_id}: {error}", at=now)
+        return Seen(value=fact, at=now)
 
     def _value(self, probe: Probe[Any]) -> Any:
         seen = self.at(probe)

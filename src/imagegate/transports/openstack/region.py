@@ -20,8 +20,9 @@ from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import RecordError, Sets
 from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.identity import Projects
-from imagegate.transports.openstack.images import get_image, image_target, list_images, parse_image, properties
+from imagegate.transports.openstack.images import image_target, list_images, parse_image
 from imagegate.transports.openstack.limits import Deadline
+from imagegate.transports.openstack.origin import Origins
 from imagegate.transports.openstack.paging import Listing
 from imagegate.transports.openstack.servers import (
     embedded_flavor,
@@ -35,6 +36,7 @@ from imagegate.transports.openstack.servers import (
     server_target,
 )
 from imagegate.transports.openstack.siblings import Siblings, read_siblings
+from imagegate.transports.openstack.sources import Sources
 
 Observations = dict[Probe[Any], Observation]
 
@@ -62,12 +64,17 @@ class Region:
     projects: Projects
     flavors: dict[str, FlavorFact] = field(default_factory=dict)
     lists_images: bool = True
+    origins: Origins = field(default_factory=Origins)
     listed: Siblings | None = None
     also: CatalogScope | None = None
+    sources: Sources = field(init=False)
     _asked: threading.Lock = field(default_factory=threading.Lock)
     _own: Index | None = None
     _own_begun: float = 0.0
     _listing: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.sources = Sources(self.project)
 
     def scope(self, what: str, *, pages: int = 0, count: int = 0, reason: str | None) -> CatalogScope:
         """How much of a list was seen; incomplete if there is a ``reason``."""
@@ -142,7 +149,10 @@ def image_catalog(region: Region, listing: Listing, sets: Sets) -> Catalog:
     found: list[tuple[Target, Observations]] = []
     for record in listing.records.values():
         target = image_target(record, cloud=region.cloud, region=region.name, project=region.project, sets=sets)
-        found.append((target, {IMAGE: observe_image(record, region.project, at)}))
+        seen = observe_image(record, region.project, at)
+        if isinstance(seen, Seen):
+            region.sources.learn(record, seen.value)
+        found.append((target, {IMAGE: seen}))
     region.listed = Siblings(listing, region.project)
     scope = region.scope("images", pages=listing.pages, count=len(found), reason=listing.problem)
     return Catalog(scope=scope, found=tuple(found))
@@ -156,7 +166,7 @@ def server_catalog(
     at = datetime.now(UTC)
     found: list[tuple[Target, Observations]] = []
     failed: dict[str | None, Unseen] = {}
-    asked: dict[str, Mapping[str, Any]] = {}
+    silent: set[str] = set()
     for record in listing.records.values():
         flavor = _join_flavor(region, record, failed, at, deadline)
         target = server_target(
@@ -164,7 +174,7 @@ def server_catalog(
             cloud=region.cloud,
             region=region.name,
             flavor=flavor.value.name if isinstance(flavor, Seen) else None,
-            image_os=_image_os(region, record, images, asked, deadline),
+            image_os=_image_os(region, record, images, silent, deadline),
             sets=sets,
         )
         found.append((target, {SERVER: observe_server(record, flavor, at), FLAVOR: flavor}))
@@ -224,28 +234,26 @@ def _flavors(listing: Listing) -> Iterator[tuple[str, FlavorFact]]:
 
 
 def _image_os(
-    region: Region,
-    record: Mapping[str, Any],
-    images: Listing | None,
-    asked: dict[str, Mapping[str, Any]],
-    deadline: Deadline,
+    region: Region, record: Mapping[str, Any], images: Listing | None, silent: set[str], deadline: Deadline
 ) -> str | None:
-    """The ``os_type`` of the server's image: from the list, else asked for once per image."""
+    """The ``os_type`` of the server's image: from the list, else asked for once per image (``silent``: in vain)."""
     try:
         ident = image_id(record)
     except RecordError:
         return None
     if ident is None:
         return None
-    image: Mapping[str, Any] | None = images.records.get(ident) if images is not None else None
-    if image is None and region.image is not None and not _says_os(record):
-        if ident not in asked:
-            try:
-                asked[ident] = get_image(region.image, ident, deadline)
-            except ApiError:  # the target's os stays unseen, which rules about it turn into unknown
-                asked[ident] = {}
-        image = asked[ident]
-    found = properties(image).get("os_type") if image else None
+    if images is not None and ident in images.records:
+        region.origins.learn(ident, images.records[ident])
+    elif _says_os(record):
+        return None
+    if region.image is None or ident in silent:
+        return None
+    try:
+        found = region.origins.record(region.image, ident, deadline).get("os_type")
+    except ApiError:  # the target's os stays unseen, which rules about it turn into unknown
+        silent.add(ident)
+        return None
     return found if isinstance(found, str) else None
 
 

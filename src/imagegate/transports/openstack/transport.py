@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from imagegate.errors import StepError, StepRefused, UsageError
+from imagegate.errors import StepBlocked, StepError, StepRefused, UsageError
 from imagegate.model import Facts, Observation, Probe, Seen, Source, Step, Target, Unseen
 from imagegate.probes.catalog import NAMESAKES, GenerationsProbe
 from imagegate.probes.copies import CopiesProbe
 from imagegate.probes.image import IMAGE, MEMBERS
+from imagegate.probes.membership import MEMBERSHIP
 from imagegate.probes.project import MEMBER_PROJECTS
 from imagegate.steps.call import ApiStep
 from imagegate.steps.copy import CopyImage
@@ -23,6 +24,7 @@ from imagegate.transports.openstack.discovery import open_region, survey
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.limits import Deadline, Limits
 from imagegate.transports.openstack.look import Look
+from imagegate.transports.openstack.members import may_be_member
 from imagegate.transports.openstack.pool import Counter
 from imagegate.transports.openstack.region import Observations, Region
 
@@ -88,12 +90,14 @@ class OpenStack:
         what: Sequence[str] = _WHAT,
         only: Mapping[str, Collection[str]] | None = None,
         others: Collection[str] = (),
+        listed: bool = True,
     ) -> Discovery:
         """Log in and list what the clouds hold.
 
         ``clouds`` names the regions wanted of each cloud, None for all that the service catalog has; ``what`` is
         ``images``, ``servers`` or both; ``only`` narrows one of them to some regions (``{"servers": ["KR1"]}``), and
         with ``others=["servers"]`` the remaining regions are read too, but not missed where they have no such service.
+        With ``listed`` False nothing is listed: targets that are known from elsewhere can then be looked at.
         Raises UsageError for an unknown cloud or a malformed configuration. Anything else that goes wrong makes a
         catalog incomplete, with a reason; it is never taken for an empty one.
         """
@@ -104,7 +108,7 @@ class OpenStack:
         opened = open_clouds(clouds, limits=self._limits, counter=self._counter)
         self._clouds.update(opened)
         wanted = {name: _distinct(regions) for name, regions in clouds.items()}
-        found = survey(opened, wanted, what=what, only=_folded(only), others=others, limits=self._limits)
+        found = survey(opened, wanted, what=what, only=_folded(only), others=others, limits=self._limits, listed=listed)
         self._regions.update({(region.cloud, region.name): region for region in found.regions})
         self._listed |= {(one.scope.cloud, one.scope.region) for one in found.catalogs if one.scope.what == "images"}
         targets: list[Target] = []
@@ -121,12 +125,14 @@ class OpenStack:
 
     def at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
         """What the listing told; members of images that cannot have any, or not for our eyes, follow from it, and so do
-        siblings."""
+        our own membership of our own images, and siblings."""
         known = self._known.get(target.key, {})
         image = known.get(IMAGE)
         follows: tuple[Probe[Any], ...] = ()
         if isinstance(image, Seen) and not (image.value.mine and image.value.visibility == "shared"):
             follows = (MEMBERS, MEMBER_PROJECTS)
+        if isinstance(image, Seen) and not may_be_member(image.value):
+            follows += (MEMBERSHIP,)
         region = self._regions.get((target.cloud or "", target.region or ""))
         if isinstance(image, Seen) and region is not None and region.listed is not None:
             follows += (NAMESAKES,)
@@ -220,7 +226,7 @@ class OpenStack:
 
     def apply(self, target: Target, step: Step, seen: Facts, *, timeout_s: float) -> None:
         """As ``Transport.apply``: one request, never repeated. A timeout, a broken connection or a 5xx may have changed
-        the target; an answer 4xx has not."""
+        the target; an answer 4xx has not. ``StepBlocked``: 403, and the image is protected."""
         if not isinstance(step, ApiStep):
             raise StepError(f"{step.summary}: not a call to a cloud's API", changed=False)
         call = step.call(seen)
@@ -236,8 +242,9 @@ class OpenStack:
         try:
             service.write(call, service.url + call.path, Deadline.after(timeout_s))
         except ApiError as error:
-            note = " (the image is protected)" if error.status == 403 and _protected(seen) else ""
-            raise StepError(f"{step.summary}: {error.reason}{note}", changed=error.executed) from error
+            if error.status == 403 and _protected(seen):
+                raise StepBlocked(f"{step.summary}: {error.reason} (the image is protected)") from error
+            raise StepError(f"{step.summary}: {error.reason}", changed=error.executed) from error
         finally:
             with self._lock:
                 self._known.pop(target.key, None)
@@ -257,4 +264,4 @@ def _distinct(wanted: Sequence[str] | None) -> list[str] | None:
 
 
 def _protected(seen: Facts) -> bool:
-    return IMAGE in seen and seen[IMAGE].protected
+    return IMAGE in seen and seen[IMAGE].mine and seen[IMAGE].protected

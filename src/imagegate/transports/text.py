@@ -1,4 +1,4 @@
-"""Foreign text (of guests, ssh, sudo) made fit for one line of a report."""
+"""Foreign text (of guests, ssh, sudo, WinRM) made fit for one line of a report."""
 
 from __future__ import annotations
 
