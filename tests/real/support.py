@@ -209,6 +209,7 @@ def imagegate(
     env: dict[str, str] | None = None,
     watch: bool = False,
     module: str = "imagegate",
+    timeout: float = 300,
 ) -> Ran:
     """Run ``python -m imagegate ARGV`` (or another module) in its own process; reports go to ``cwd``/reports."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("OS_", "PYTEST", "COVERAGE"))}
@@ -222,7 +223,7 @@ def imagegate(
     if watch:
         watcher.start()
     try:
-        stdout, stderr = process.communicate(timeout=300)
+        stdout, stderr = process.communicate(timeout=timeout)
     finally:
         if process.poll() is None:
             process.kill()
