@@ -5,7 +5,7 @@ A plan is made for each target that has a fail, whether or not anything may be c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from imagegate.errors import Unobserved
@@ -126,12 +126,13 @@ class _Draft:
     refusals: list[RefusedFix] = field(default_factory=list)
 
 
-def make_plan(target: Target, findings: Iterable[Finding], seen: Facts, grant: Grant) -> Plan:
+def make_plan(target: Target, findings: Collection[Finding], seen: Facts, grant: Grant) -> Plan:
     """Plan what would mend ``target``, given its findings and the facts behind them.
 
     Waived fails are left alone. If one step of a check may not be applied, or a part of its fix is refused, none of its
     steps is: half a fix is no fix (steps for a person excepted). What nobody but a person can see, and nobody attested,
     gets the steps for a person that its check has. The power is not taken from a guest that is still to be changed.
+    What is refused only for the sake of something that other checks mend first is planned on what those leave behind.
     Equal steps of several checks are done once. Steps are ordered by phase; each expects what the steps before it leave
     behind.
     """
@@ -141,6 +142,9 @@ def make_plan(target: Target, findings: Iterable[Finding], seen: Facts, grant: G
             _draft_check(draft, finding, seen)
         elif needs_a_person(finding):
             _draft_by_hand(draft, finding, seen)
+    for finding in findings:
+        if any(fix.check == finding.check.id for fix in draft.refusals):
+            _draft_behind_others(draft, finding, target, seen, grant)
     refused = _refused_checks(draft, target, grant)
     return Plan(
         target=target,
@@ -175,6 +179,29 @@ def _draft_check(draft: _Draft, finding: Finding, seen: Facts) -> None:
         draft.refusals.append(_refusal(check, check.id, f"the planner failed: {type(error).__name__}: {error}"))
     else:
         draft.steps.extend(steps)
+
+
+def _draft_behind_others(draft: _Draft, finding: Finding, target: Target, seen: Facts, grant: Grant) -> None:
+    """Plan a refused fix again, as if what other checks do about the very thing that it was refused for were done."""
+    check = finding.check
+    subjects = {fix.refusal.subject for fix in draft.refusals if fix.check == check.id}
+    refused = {} if grant.level is None else _refused_checks(draft, target, grant)
+    first = [
+        step
+        for step, other in sorted(draft.steps, key=lambda pair: pair[0].phase)
+        if step.subject in subjects and step.level is not Level.MANUAL and other.id not in {check.id, *refused}
+    ]
+    if subjects != {step.subject for step in first}:
+        return
+    for step in first:
+        seen = step.simulate(seen)
+    behind = _Draft()
+    _draft_check(behind, finding, seen)
+    if behind.refusals or any(step.phase < first[-1].phase for step, _ in behind.steps):
+        return
+    draft.refusals = [fix for fix in draft.refusals if fix.check != check.id]
+    kept = [(step, other) for step, other in draft.steps if other.id != check.id]
+    draft.steps = [*kept, *((step, check) for step in first), *behind.steps]
 
 
 def _draft_by_hand(draft: _Draft, finding: Finding, seen: Facts) -> None:

@@ -109,6 +109,13 @@ class User:
         edits = [{"op": "replace", "path": f"/{key}", "value": value} for key, value in fields.items()]
         self.call("PATCH", f"/v2/images/{image}", json.dumps(edits).encode(), **{"Content-Type": _PATCH})
 
+    def label(self, image: str, key: str, value: str | None) -> None:
+        """Set a custom property, there or not; None removes it if it is there."""
+        if value is None and key not in self.get(image):
+            return
+        edit = {"op": "remove", "path": f"/{key}"} if value is None else {"op": "add", "path": f"/{key}", "value": value}
+        self.call("PATCH", f"/v2/images/{image}", json.dumps([edit]).encode(), **{"Content-Type": _PATCH})
+
     def share(self, image: str, project: str) -> None:
         """Add a member."""
         self.call("POST", f"/v2/images/{image}/members", {"member": project})

@@ -3,11 +3,11 @@
 ``IMAGEGATE_BROKEN`` says how many images are broken; 1000 is the full proof of issue 4.
 """
 
-import itertools
 import os
 import random
 import re
 import resource
+import sys
 import threading
 import time
 from collections import Counter
@@ -125,7 +125,7 @@ def private(image, number):
 
 
 def opened(image, number):
-    """Everybody sees what nobody should."""
+    """Everybody sees what is for few or nobody."""
     return replace(image, visibility="community", members=())
 
 
@@ -133,7 +133,7 @@ ANY = (
     no_pattern, undated, as_a_vendors, twin, hostile, wrong_property, no_property, other_os, forbidden_property,
     untagged, too_small, unprotected, extra_member, mistyped_member,
 )  # fmt: skip
-OF_OPEN, OF_CLOSED = (private, no_member, *ANY), (opened, *ANY)
+OF_OPEN, OF_CLOSED = (private, no_member, opened, *ANY), (opened, *ANY)
 
 
 def sound(number, shape):
@@ -210,7 +210,8 @@ def plant(box):
     """Make all images, each region in a thread of its own; the broken ones by id."""
     users = {(name, region): User(box, name, region) for name in box.projects for region in ("KR1", "KR2")}
     for (name, _), user in users.items():
-        user._token = users[name, "KR1"].token  # one login each, before the threads
+        user._token = users[name, "KR1"].token
+    users["golden", "KR1"].images()  # two first questions at once for a token break a new Keystone (500)
     planned = [(True, image) for image in broken()] + [(False, image) for image in bystanders()]
     random.Random(6).shuffle(planned)
     selected, problems = {}, []
@@ -244,7 +245,10 @@ def policy(box, folder):
     both = {PROTECTED: None, NAME: named, PROPERTIES: record}
     private_or_shared = {"allowed": ["shared", "private"]}
     rules = [
-        ({"tag": OPEN, "owner": "self"}, {**both, VISIBLE: private_or_shared, MEMBERS: {"require": [{"project": prod}]}}),
+        (
+            {"tag": OPEN, "owner": "self"},
+            {**both, VISIBLE: private_or_shared, MEMBERS: {"require": [{"project": prod}]}},
+        ),
         ({"tag": CLOSED, "owner": "self"}, {**both, VISIBLE: {"allowed": ["private"]}, MEMBERS: {}}),
         (
             {"tag": COPIED, "owner": "self", "region": "KR1"},
@@ -271,12 +275,17 @@ class Story:
     after: dict[str, object]
 
 
+def tell(words):
+    """For whoever runs it with -s."""
+    sys.stdout.write(f"{words}\n")
+
+
 @pytest.fixture(scope="module")
 def story(cloud, tmp_path_factory):
     folder = tmp_path_factory.mktemp("broken")
     since = time.monotonic()
     selected = plant(cloud)
-    print(f"{len(selected)} broken beside {BYSTANDERS}, made in {time.monotonic() - since:.1f} s")
+    tell(f"{len(selected)} broken beside {BYSTANDERS}, made in {time.monotonic() - since:.1f} s")
     file = policy(cloud, folder)
 
     def books():
@@ -295,11 +304,11 @@ def story(cloud, tmp_path_factory):
     (folder / "none").mkdir()
     (folder / "none" / "latest").symlink_to(reports["first"])
     scope = first.report["scope"]
-    print(f"mended in {seconds:.1f} s, {scope['requests']} requests, at most {peak} MiB; {first.report['counts']}")
+    tell(f"mended in {seconds:.1f} s, {scope['requests']} requests, at most {peak} MiB; {first.report['counts']}")
     between, since = books(), time.monotonic()
     second = mend()
-    print(f"looked again in {time.monotonic() - since:.1f} s, {second.report['scope']['requests']} requests")
-    yield Story(
+    tell(f"looked again in {time.monotonic() - since:.1f} s, {second.report['scope']['requests']} requests")
+    return Story(
         box=cloud, selected=selected, before=before, first=first, seconds=seconds, between=between, second=second,
         after=books(),
     )  # fmt: skip
@@ -326,8 +335,9 @@ def test_one_run_mends_all(story):
 
 def test_a_second_run_plans_nothing(story):
     assert story.second.code == 0
-    assert [plan for plan in story.second.report.get("plans", []) if plan.get("steps")] == []
-    assert {f["remedy"]["state"] for f in story.second.report["findings"]} == {"none"}
+    remedies = [f["remedy"] for f in story.second.report["findings"]]
+    assert {remedy["state"] for remedy in remedies} == {"none"}
+    assert [remedy["steps"] for remedy in remedies if remedy.get("steps")] == []
     assert {f["verdict"] for f in story.second.report["findings"]} <= {"pass", "not-applicable"}
     assert not (story.second.folder / "journal.jsonl").exists()
     assert story.after == story.between
@@ -357,15 +367,21 @@ def test_what_the_policy_does_not_select_is_as_it_was(story):
     assert {region for region, _ in made} == {"KR2"}
 
 
+def rows(book, image, table):
+    """What the database has of an image in one table, but for what is deleted."""
+    found = [dict(row) for name, row in book[image] if name == table]
+    return [row for row in found if not row["deleted"]]
+
+
 def test_the_database_says_what_the_policy_wants(story):
     prod = story.box.projects["web-prod"]
     judged = {(image.region, ident): image for ident, image in story.selected.items()}
     names = Counter()
     for (region, ident), image in {**judged, **dict.fromkeys(copies(story), Broken(name="", tags=(OPEN,)))}.items():
         book = story.between[region]
-        record = dict(next(row for table, row in book[ident] if table == "images"))
-        said = {dict(row)["name"]: dict(row)["value"] for table, row in book[ident] if table == "image_properties" and not dict(row)["deleted"]}
-        tags = {dict(row)["value"] for table, row in book[ident] if table == "image_tags" and not dict(row)["deleted"]}
+        (record,) = rows(book, ident, "images")
+        said = {row["name"]: row["value"] for row in rows(book, ident, "image_properties")}
+        tags = {row["value"] for row in rows(book, ident, "image_tags")}
         if OFFERED in image.tags:
             answers = dict.fromkeys((story.box.projects["golden"], story.box.projects["web-stage"]), "accepted")
             assert grants(book, ident) == answers

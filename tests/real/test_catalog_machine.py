@@ -1,6 +1,7 @@
 """Whatever people do to images in a real Glance: --fix converges, and touches nothing that it was not asked to."""
 
 import itertools
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -24,11 +25,13 @@ PROJECTS = st.sampled_from(("web-prod", "web-stage", NOBODY))
 USERS = st.sampled_from(("web-prod", "web-stage"))
 HISTORIES = st.sampled_from(("private", "shared", "extra", "hidden extra"))
 LETTERS = st.sampled_from("abo")
+NAME, PROPERTIES = "catalog-name-conforms", "catalog-properties-conform"
 
 
 class Catalog(RuleBasedStateMachine):
     """Four images of ours. Those called a-* must be shared with web-prod, those called b-* may be; both with nobody
-    else. Nothing is said about those called o-*, and about one of another project's that looks like a-*."""
+    else; their names are plain, they are of the gold tier and have nothing old. Nothing is said about those called o-*,
+    and about one of another project's that looks like a-*."""
 
     box = None
     folder = None
@@ -59,10 +62,15 @@ class Catalog(RuleBasedStateMachine):
         prod.share(self.foreign, self.owner.project)
         self.owner.answer(self.foreign, "accepted")
         allowed = [{"project": prod.project}]
+        both = {
+            PROTECTED: None,
+            NAME: {"pattern": r"[ab]-\d+-\d(-web)?", "rename": "{name}"},
+            PROPERTIES: {"properties": {"tier": "gold"}, "absent": ["old"]},
+        }
         self.policy = write_policy(
             self.folder / f"policy-{self.number}.yaml",
-            ({"name": self.name("a", "*"), "owner": "self"}, {PROTECTED: None, MEMBERS: {"require": allowed}}),
-            ({"name": self.name("b", "*"), "owner": "self"}, {PROTECTED: None, MEMBERS: {"allow": allowed}}),
+            ({"name": self.name("a", "*"), "owner": "self"}, {**both, MEMBERS: {"require": allowed}}),
+            ({"name": self.name("b", "*"), "owner": "self"}, {**both, MEMBERS: {"allow": allowed}}),
             scope={"clouds": {"sandbox": ["KR2"]}},
         )
 
@@ -101,10 +109,14 @@ class Catalog(RuleBasedStateMachine):
     def publish(self, index, visibility):
         self.owner.change(self.ids[index], visibility=visibility)
 
-    @rule(index=IMAGES, letter=LETTERS)
-    def rename(self, index, letter):
+    @rule(index=IMAGES, letter=LETTERS, rest=st.sampled_from(("", "-web", " Web", "\u200b\tWEB")))
+    def rename(self, index, letter, rest):
         self.letters[index] = letter
-        self.owner.change(self.ids[index], name=self.name(letter, index))
+        self.owner.change(self.ids[index], name=self.name(letter, index) + rest)
+
+    @rule(index=IMAGES, key=st.sampled_from(("tier", "old")), value=st.sampled_from(("gold", "Gold", "lead", "", None)))
+    def label(self, index, key, value):
+        self.owner.label(self.ids[index], key, value)
 
     # what imagegate does
 
@@ -163,6 +175,9 @@ class Catalog(RuleBasedStateMachine):
         assert [plan for plan in again.plans if plan.steps] == []
         for done in (result, again):
             assert int(done.exit_code) == (1 if open_to_all else 0 if self.selected() else 5)
+        for image in self.selected():
+            assert re.fullmatch(r"[ab]-\d+-\d(-web)?", shown[image]["name"])
+            assert (shown[image]["tier"], "old" in shown[image], shown[image]["colour"]) == ("gold", False, "blue")
         prod = self.others["web-prod"].project
         for image, letter in zip(self.ids, self.letters, strict=True):
             if letter == "o" or image in open_to_all or shown[image]["visibility"] != "shared":

@@ -276,6 +276,62 @@ def test_a_check_half_of_whose_steps_another_check_may_take_stays_refused():
     assert plan.remedy("linux-second-empty").state is RemedyState.PLANNED
 
 
+# ---- refused until something else is done
+
+
+def behind(steps, subject="/a"):
+    """A check that refuses as long as /a is full, and then plans ``steps``."""
+
+    def plan(seen, _want):
+        yield scrub("/c")
+        if seen[a_file("/a")].size:
+            yield Refusal(subject=subject, reason="/a is full")
+        else:
+            yield from steps
+
+    return replace(toy("linux-toy-behind", ("/a", "/b", "/c")), plan=plan)
+
+
+@pytest.mark.parametrize("grant", [DISRUPTIVE, Grant()])
+@pytest.mark.parametrize("first", [True, False])
+def test_what_another_check_mends_first_is_no_reason_to_refuse(first, grant):
+    late = behind([scrub("/b")])
+    plan = plan_of(*([late, toy()] if first else [toy(), late]), grant=grant)
+    assert summaries(plan) == ["scrub /a", "scrub /c", "scrub /b"]
+    assert [planned.checks for planned in plan.steps] == [("linux-toy-empty", late.id), (late.id,), (late.id,)]
+    assert plan.remedy(late.id).state is RemedyState.PLANNED
+    assert plan.refusals == ()
+
+
+def test_what_another_check_mends_may_be_all_that_was_to_be_done():
+    late = replace(behind([]), plan=lambda seen, _: [Refusal(subject="/a", reason="full")] if seen[a_file()].size else [])
+    plan = plan_of(toy(), late)
+    assert [(planned.step.summary, planned.checks) for planned in plan.steps] == [
+        ("scrub /a", ("linux-toy-empty", late.id))
+    ]
+    assert plan.remedy(late.id).state is RemedyState.PLANNED
+
+
+@pytest.mark.parametrize(
+    ("late", "other", "grant"),
+    [
+        (behind([scrub("/b")]), toy("linux-toy-other", ("/b",)), DISRUPTIVE),
+        (behind([scrub("/b")], subject="/z"), toy(), DISRUPTIVE),
+        (behind([Refusal(subject="/b", reason="/b is a link")]), toy(), DISRUPTIVE),
+        (behind([scrub("/b")]), toy(), replace(DISRUPTIVE, never=frozenset({"linux-toy-empty"}))),
+        (behind([scrub("/b")]), toy(steps=[scrub("/a", level=Level.DESTRUCTIVE)]), DISRUPTIVE),
+        (behind([scrub("/b")]), toy(steps=[scrub("/a", phase=Phase.LOGIN)]), DISRUPTIVE),
+        (behind([scrub("/b")]), toy(steps=[replace(BY_HAND, subject="/a")]), DISRUPTIVE),
+    ],
+    ids=["not mended", "about something else", "refused then too", "never", "not granted", "too late", "by hand"],
+)
+def test_it_stays_refused(late, other, grant):
+    plan = plan_of(other, late, grant=grant)
+    remedy = plan.remedy(late.id)
+    assert (remedy.state, remedy.reason) == (RemedyState.REFUSED, "/a is full")
+    assert "scrub /c" not in {planned.step.summary for planned in plan.granted}
+
+
 # ---- grants
 
 CHECK = "linux-toy-empty"
