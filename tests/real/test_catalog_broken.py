@@ -170,7 +170,11 @@ def broken():
             for way in chosen:
                 image = way(image, number)
         images.append(image)
-    return images
+    names = Counter((image.owner, image.region, image.name) for image in images)
+    alone = {key for key, count in names.items() if count == 1 and "-twin-" in key[2]}
+    return [
+        unprotected(image, 0) if (image.owner, image.region, image.name) in alone else image for image in images
+    ]
 
 
 def bystanders():
