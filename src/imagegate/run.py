@@ -40,6 +40,11 @@ Consent = Callable[[Sequence[Plan]], bool]
 """Shown the plans that are about to be applied; False refuses all of them."""
 
 
+def new_run_id(started: datetime) -> str:
+    """A name for a run, and for the folder of its reports: names sort by time."""
+    return f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
 @dataclass(slots=True)
 class Run:
     """One run. Not to be used twice."""
@@ -64,7 +69,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.started = datetime.now(UTC)
-        self.run_id = f"{self.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        self.run_id = new_run_id(self.started)
 
     @property
     def folder(self) -> Path | None:
@@ -156,7 +161,7 @@ class Run:
         transports: list[Transport] = []
         self._targets = []
         what = self._catalogs()
-        clouds = wanted_clouds(self.options, self.policy.scope.clouds, _cloud_of_environment())
+        clouds = wanted_clouds(self.options, self.policy.scope.clouds, cloud_of_environment())
         self._narrowed = narrows(clouds, self.policy.scope.clouds)
         if self._narrowed:
             self._warnings.append("--cloud or --region leaves out a part of the policy's scope.clouds: no whole audit")
@@ -406,7 +411,8 @@ def _may_need(permission: Waiver | Attestation, findings: Sequence[Finding]) -> 
     return count
 
 
-def _cloud_of_environment() -> str | None:
+def cloud_of_environment() -> str | None:
+    """The cloud that ``OS_*`` variables choose, None if there is none."""
     if not any(name.startswith("OS_") for name in os.environ):
         return None
     from imagegate.transports.openstack import default_cloud  # noqa: PLC0415 - only when a cloud may be used

@@ -13,6 +13,7 @@ from typing import Any
 from imagegate.model import Probe
 from imagegate.probes.file import File, FileFact, FileKind
 from imagegate.probes.kernel import KernelOption, KernelOptionFact
+from imagegate.transports.linux import identity
 from imagegate.transports.linux.classify import CLASSIFIERS
 from imagegate.transports.linux.script import MAX_READ
 from imagegate.transports.text import clean
@@ -41,7 +42,7 @@ class Unclear(Exception):
 
 def unfit(probe: Probe[Any]) -> str | None:
     """Why the Linux transport cannot look at ``probe``; None if it can."""
-    if isinstance(probe, KernelOption):
+    if isinstance(probe, KernelOption) or identity.is_one(probe):
         return None
     if not isinstance(probe, File):
         return f"the Linux transport cannot look at {probe.key}"
@@ -64,6 +65,11 @@ def decode(probe: Probe[Any], fields: Fields, *, run_key: bytes, mounted_outside
         return KernelOptionFact(state="present" if _has_option(_one(fields, "cmdline"), probe.name) else "absent")
     if isinstance(probe, File):
         return _file(probe, fields, run_key, mounted_outside)
+    if identity.is_one(probe):
+        try:
+            return identity.decode(probe, fields, run_key=run_key)
+        except identity.Unread as error:
+            raise Unclear(str(error)) from None
     raise Unclear(f"the Linux transport cannot look at {probe.key}")
 
 

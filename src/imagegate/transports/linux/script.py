@@ -15,6 +15,7 @@ from typing import Any
 from imagegate.model import Probe
 from imagegate.probes.file import File
 from imagegate.probes.kernel import KernelOption
+from imagegate.transports.linux import identity
 
 MAX_READ = 1 << 20
 """The most bytes of one file that a look fetches."""
@@ -79,7 +80,8 @@ def look_script(nonce: str, probes: Sequence[Probe[Any]], *, booted: bool) -> st
     ``booted`` is False for a root that is reached through chroot: it has no kernel command line of its own.
     """
     fragments = "".join(_fragment(index, probe, booted=booted) for index, probe in enumerate(probes))
-    return f"{{\nn={nonce}{_PRELUDE}{_FILE}{_framed(fragments)}exit 0\n}}\n"
+    functions = _FILE + (identity.SHELL if any(map(identity.is_one, probes)) else "")
+    return f"{{\nn={nonce}{_PRELUDE}{functions}{_framed(fragments)}exit 0\n}}\n"
 
 
 def step_script(nonce: str, script: str) -> str:
@@ -109,4 +111,4 @@ def _fragment(index: int, probe: Probe[Any], *, booted: bool) -> str:
         return f"file {index} {shlex.quote(probe.path)} {shlex.quote(last)} {min(probe.read, MAX_READ)}\n"
     if isinstance(probe, KernelOption) and booted:
         return f"mark {index} cmdline; head -c {_MAX_CMDLINE} /proc/cmdline\n"
-    return ""
+    return identity.fragment(index, probe) if booted else ""

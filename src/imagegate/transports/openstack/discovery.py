@@ -26,6 +26,9 @@ EVERYWHERE = "*"
 Only = Mapping[str, Collection[str]]
 """Regions, folded to lower case, that one of ``images`` and ``servers`` is read in; without an entry, in all."""
 
+_VOLUMES = ("volumev3", "volumev2", "block-storage")
+"""What block storage is called in service catalogs; NHN Cloud has ``volumev2``."""
+
 _SERVICES = {"images": "image", "servers": "compute"}
 
 
@@ -156,6 +159,9 @@ def _regions(
         if region.image is None and image is not None:
             region.image = service("image", image.region, image_root(image.url))
             region.lists_images = False
+        volumes = next(filter(None, (login.endpoint(kind, region.name) for kind in _VOLUMES)), None)
+        if volumes is not None:
+            region.volume = service("block storage", volumes.region, volumes.url)
     return list(regions.values()), absent
 
 

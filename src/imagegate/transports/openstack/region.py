@@ -56,11 +56,16 @@ class Region:
     image: Service | None
     compute: Service | None
     projects: Projects
+    volume: Service | None = None
     flavors: dict[str, FlavorFact] = field(default_factory=dict)
     lists_images: bool = True
     origins: Origins = field(default_factory=Origins)
     listed: Siblings | None = None
     _asked: threading.Lock = field(default_factory=threading.Lock)
+
+    def service(self, name: str) -> Service | None:
+        """The service called ``image``, ``compute`` or ``volume``."""
+        return {"image": self.image, "compute": self.compute, "volume": self.volume}[name]
 
     def scope(self, what: str, *, pages: int = 0, count: int = 0, reason: str | None) -> CatalogScope:
         """How much of a list was seen; incomplete if there is a ``reason``."""

@@ -93,6 +93,15 @@ class OpenStack:
             warnings=tuple(note for cloud in opened.values() for note in cloud.warnings),
         )
 
+    def region(self, cloud: str | None, region: str | None) -> Region | None:
+        """A region that ``discover`` reached, None if it did not."""
+        return self._regions.get((cloud or "", region or ""))
+
+    @property
+    def reached(self) -> tuple[Region, ...]:
+        """All regions that ``discover`` reached."""
+        return tuple(self._regions.values())
+
     def at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
         """What the listing told; members of images that cannot have any, or not for our eyes, follow from it, and so do
         siblings."""
@@ -132,7 +141,7 @@ class OpenStack:
             raise StepError(f"{step.summary}: not a call to a cloud's API", changed=False)
         call = step.call(seen)
         region = self._regions.get((target.cloud or "", target.region or ""))
-        service = (region.image if call.service == "image" else region.compute) if region else None
+        service = region.service(call.service) if region else None
         if service is None:
             raise StepError(
                 f"{step.summary}: no {call.service} service of {target.cloud}/{target.region} was reached",
