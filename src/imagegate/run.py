@@ -180,6 +180,8 @@ class Run:
         kinds = {rule.selector.kind for rule in self.policy.rules}
         if self._gate:
             return ["servers"]
+        if self.options.images:
+            return ["images"]
         return [what for what, kind in (("images", Kind.IMAGE), ("servers", Kind.INSTANCE)) if kind in kinds]
 
     def _ask_clouds(self, clouds: Clouds, what: Sequence[str]) -> Transport:
@@ -231,8 +233,11 @@ class Run:
         if gate:
             complete = Source.COMPUTE not in self.engine.gaps
             targets, self._missing = named(targets, self.options.instances, complete=complete)
+        if self.options.images:
+            targets = [target for target in targets if target.id in self.options.images]
+            self._missing = sorted(set(self.options.images) - {target.id for target in targets})
         selection = select(self.policy, targets)
-        if gate:
+        if gate or self.options.images:
             chosen = {pair.target.key for pair in selection.pairs}
             self._unselected = [target.name for target in targets if target.key not in chosen]
         else:
@@ -250,7 +255,7 @@ class Run:
             )
             for pair in selection.pairs
         ]
-        if not gate:
+        if not (gate or self.options.images):
             pairs.extend(self._fleet_pairs())
         return pairs
 

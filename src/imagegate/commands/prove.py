@@ -162,16 +162,19 @@ def say(text: str) -> None:
     print(visible(text, TEXT_LIMIT), file=sys.stderr, flush=True)
 
 
-def finish(result: Result, report_dir: Path, complain: Callable[[str], None] = say) -> int:
-    """Write the reports and print the result; the exit code."""
+def finish(
+    result: Result, report_dir: Path, *, next_command: str | None = None, complain: Callable[[str], None] = say
+) -> int:
+    """Write the reports and print the result, with what to run next; the exit code."""
     code = int(result.exit_code)
     folder: Path | None = None
     try:
-        folder = write_reports(result, report_dir, say=complain)
+        folder = write_reports(result, report_dir, next_command=next_command, say=complain)
     except OSError as error:
         complain(f"ERROR: the reports could not be written: {error.filename or report_dir}: {error.strerror or error}")
         code = min(code, 4, key=(4, 3, 2, 11, 1, 10, 6, 5, 0).index)
-    render_result(result, output(sys.stdout, colour=True), verbose=True, report_path=folder)
+    console = output(sys.stdout, colour=True)
+    render_result(result, console, verbose=True, next_command=next_command, report_path=folder)
     return code
 
 

@@ -187,7 +187,6 @@ def test_a_server_that_does_not_come_up_says_why(nova, transport, kit, change, r
         if request.method == "GET" and "/servers/" in request.path and not request.path.endswith("detail"):
             for server in nova.servers:
                 server.update(change)
-        return None
 
     nova.hooks.insert(0, spoil)
     boots = prove.Boots(flavor="f-1", timeout_s=1, removal_s=1, address_from="metadata:ip")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from imagegate.probes.server import FlavorFact
+from imagegate.probes.volume import VolumeFact
 from imagegate.steps.call import Call
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.http import Reply, Service
@@ -67,18 +67,7 @@ def create_image(
     return None if reply.location is None else _uuid(urlsplit(reply.location).path.rpartition("/")[2])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
-    """A volume: ``status`` ``in-use`` while it is attached, ``size`` in GB, ``device`` where the server sees it."""
-
-    id: str
-    status: str
-    bootable: bool
-    size: int | None
-    device: str | None
-
-
-def get_volume(service: Service, ident: str, server: str, deadline: Deadline) -> Volume:
+def get_volume(service: Service, ident: str, server: str, deadline: Deadline) -> VolumeFact:
     """One volume, as it is attached to ``server``. Source: block storage API, "Show a volume's details"."""
     answer = service.read(f"/volumes/{quote(ident, safe='')}", deadline)
     record = answer.get("volume") if isinstance(answer, dict) else None
@@ -92,7 +81,7 @@ def get_volume(service: Service, ident: str, server: str, deadline: Deadline) ->
     ]
     device = devices[0] if devices and isinstance(devices[0], str) else None
     size = record.get("size")
-    return Volume(
+    return VolumeFact(
         id=ident,
         status=record["status"],
         bootable=record.get("bootable") in ("true", True),
@@ -102,7 +91,7 @@ def get_volume(service: Service, ident: str, server: str, deadline: Deadline) ->
 
 
 def upload_volume(
-    service: Service, volume: Volume, name: str, *, visibility: str, protected: bool, deadline: Deadline
+    service: Service, volume: VolumeFact, name: str, *, visibility: str, protected: bool, deadline: Deadline
 ) -> str:
     """Ask the block storage API for an image of a volume; the image's id.
 

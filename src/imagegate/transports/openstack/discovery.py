@@ -165,6 +165,13 @@ def _regions(
     return list(regions.values()), absent
 
 
+def reach_region(cloud: Cloud, name: str, *, limits: Limits) -> Region | None:
+    """A region with its services, of which nothing is listed; None where the service catalog lacks it. ApiError."""
+    login = log_in(cloud, limits=limits, deadline=Deadline.after(limits.token_s))
+    found, _ = _regions(cloud, login, [name], what=("images", "servers"), only={}, others=(), limits=limits)
+    return found[0] if found else None
+
+
 def _asked(region: str, one: str, only: Only) -> bool:
     return one not in only or region.casefold() in only[one]
 

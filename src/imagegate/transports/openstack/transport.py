@@ -15,7 +15,7 @@ from imagegate.probes.project import MEMBER_PROJECTS
 from imagegate.steps.call import ApiStep
 from imagegate.transports import Discovery
 from imagegate.transports.openstack.clouds import Cloud, open_clouds
-from imagegate.transports.openstack.discovery import survey
+from imagegate.transports.openstack.discovery import reach_region, survey
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.limits import Deadline, Limits
 from imagegate.transports.openstack.look import Look
@@ -97,10 +97,18 @@ class OpenStack:
         """A region that ``discover`` reached, None if it did not."""
         return self._regions.get((cloud or "", region or ""))
 
-    @property
-    def reached(self) -> tuple[Region, ...]:
-        """All regions that ``discover`` reached."""
-        return tuple(self._regions.values())
+    def reach(self, cloud: str, region: str) -> Region | None:
+        """As ``region``, but logs in where nobody has done so, and lists nothing. UsageError for an unknown cloud,
+        ApiError where it cannot be logged in to."""
+        if (cloud, region) not in self._regions:
+            if cloud not in self._clouds:
+                self._clouds.update(open_clouds([cloud], limits=self._limits, counter=self._counter))
+            found = reach_region(self._clouds[cloud], region, limits=self._limits)
+            if found is None:
+                return None
+            self._regions[(found.cloud, found.name)] = found
+            return found
+        return self._regions[(cloud, region)]
 
     def at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
         """What the listing told; members of images that cannot have any, or not for our eyes, follow from it, and so do
