@@ -134,6 +134,8 @@ class Capture:
             write_state(self.folder, self.state)
 
     def _go(self) -> None:
+        if self.state.attempt > 1:
+            self._reach(self.state.stage)  # the number of the attempt names the folders of what follows
         if self.state.stage == "asking":
             self._resume_asking()
         if self.state.stage in {"gate", "refused"}:

@@ -162,7 +162,7 @@ class Run:
         self._targets = []
         what = self._catalogs()
         clouds = wanted_clouds(self.options, self.policy.scope.clouds, cloud_of_environment())
-        self._narrowed = narrows(clouds, self.policy.scope.clouds)
+        self._narrowed = not self.options.images and narrows(clouds, self.policy.scope.clouds)
         if self._narrowed:
             self._warnings.append("--cloud or --region leaves out a part of the policy's scope.clouds: no whole audit")
         if not clouds and "images" in what:

@@ -99,7 +99,7 @@ def test_rules_are_found_before_there_is_an_image(tmp_path):
         tmp_path,
         '{for: {image: {name: "golden-*", owner: self}}, require: {catalog-image-protected: }}',
         '{for: {image: {name: "silver-*"}}, require: {catalog-status-usable: }}',
-        '{for: {image: {tag: web}}, require: {catalog-name-conforms: }}',
+        "{for: {image: {tag: web}}, require: {catalog-name-conforms: }}",
         "{for: {image: {region: KR2}}, require: {catalog-members-allowed: }}",
     )
     assert [(pair.check.id, pair.unseen is None) for pair in found] == [
@@ -188,7 +188,8 @@ def test_every_stage_says_what_exists_and_how_to_go_on():
     assert "not known" in asking[0]
     assert asking[-1] == f"go on: imagegate capture --resume {STATE.run}"
     assert told["gate"] == told["refused"] == told["done"] == []
-    assert list(how_to_go_on(replace(STATE, stage="gate", image=None), interrupted=True))[0] == "no image was asked for"
+    early, *_ = how_to_go_on(replace(STATE, stage="gate", image=None), interrupted=True)
+    assert early == "no image was asked for"
 
 
 @pytest.mark.parametrize(

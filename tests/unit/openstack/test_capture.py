@@ -14,6 +14,8 @@ import pytest
 from imagegate.capture import Capture, begin
 from imagegate.capture_state import read_state
 from imagegate.errors import UsageError
+from imagegate.probes.identity import BootFact
+from imagegate.report import junit
 from imagegate.report.build import head
 from imagegate.result import ExitCode
 
@@ -227,7 +229,7 @@ def change(**fields):
         (change(name="db-01"), {}, 4, "no instance is called web-01"),
     ],
 )  # fmt: skip
-def test_a_refusal_explains_itself_and_asks_for_nothing(volumes, capture, spoil, more, code, reason):
+def test_a_refusal_explains_itself_and_asks_for_nothing(volumes, capture, spoil, more, code, reason):  # noqa: PLR0917
     spoil(volumes)
     images = len(volumes.cloud.images)
     if code == 4:
@@ -259,6 +261,41 @@ def test_what_changes_after_the_gate_is_noticed_before_the_request(volumes, capt
     assert (result.exit_code, state.stage) == (ExitCode.UNKNOWN, "refused")
     assert "have changed: server" in story["stopped"]
     assert volumes.bodies == []
+
+
+@pytest.mark.parametrize(("second", "code"), [("same", 0), ("other", 10), (None, 10)])
+def test_a_running_guest_must_still_be_in_the_boot_that_the_gate_saw(volumes, capture, monkeypatch, second, code):
+    volumes.server.update({"status": "ACTIVE", "OS-EXT-STS:power_state": 1})
+    boots = iter([BootFact(boot="same"), None if second is None else BootFact(boot=second)])
+    monkeypatch.setattr(Capture, "_boot", lambda *_: next(boots))
+    result, story, _ = capture()
+    assert int(result.exit_code) == code, story["stopped"]
+    assert len(volumes.bodies) == (code == 0)
+    if code == 0:
+        assert story["bound"]["boot"] == "same"
+    else:
+        assert ("restarted" if second else "not to be seen") in story["stopped"]
+
+
+def test_the_boot_of_a_running_guest_is_seen_through_the_inventory(volumes, capture, tmp_path):
+    volumes.server.update({"status": "ACTIVE", "OS-EXT-STS:power_state": 1})
+    inventory = tmp_path / "hosts.yaml"
+    inventory.write_text("instances: {web-01: {transport: local, sudo: false}}")
+    state = begin(
+        instance="web-01", name=NAME, policy=str(tmp_path / "policy.yaml"), inventory=str(inventory)
+    )  # fmt: skip
+    result, story, _ = capture(state)
+    assert result.exit_code is ExitCode.COMPLIANT, story["stopped"]
+    assert re.fullmatch(r"[0-9a-f]{32}", story["bound"]["boot"])
+
+
+def test_a_capture_that_stopped_is_not_green_in_junit_either(volumes, capture, kit):
+    volumes.cloud.hooks.insert(0, lambda r: kit.html(500, "no") if r.path.endswith("/action") else None)
+    result, _, _ = capture()
+    assert all(str(finding.verdict) == "pass" for finding in result.findings)
+    text = "".join(junit.render(result))
+    assert re.search(r'<testsuites[^>]* errors="1"', text)
+    assert "whether the image was made is not known" in text
 
 
 def test_a_lost_answer_is_made_up_for_by_the_catalog(volumes, capture):
@@ -314,7 +351,7 @@ def test_an_interrupt_says_what_exists_and_a_resume_finishes_it(volumes, capture
 
     def interrupt(text):
         said.append(text)
-        if text.endswith("is queued") or text.endswith("is saving"):
+        if text.endswith(("is queued", "is saving")):
             signal.raise_signal(number)
 
     result, story, state = capture(say=interrupt)
