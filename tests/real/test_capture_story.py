@@ -92,8 +92,9 @@ def killed_when_asked(box, command, environment):
         yield process[0].returncode, output.decode()
 
 
-def test_an_image_of_an_unprepared_instance_is_proven_unfit(box, policy, tmp_path):
-    """The control: the gate is skipped by hand."""
+@pytest.fixture(scope="module")
+def raw(box):
+    """An image of the instance as it was, asked for by hand: the gate is skipped. The id that it holds."""
     compute = Compute(box)
     before = ssh(box.root, NAME, "cat /etc/machine-id").strip()
     path = f"/v2.1/servers/{compute.server(NAME)['id']}/action"
@@ -103,20 +104,49 @@ def test_an_image_of_an_unprepared_instance_is_proven_unfit(box, policy, tmp_pat
     while images(box)["golden-raw"]["status"] != "active":
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    return before
 
+
+def test_an_image_of_an_unprepared_instance_is_proven_unfit(box, raw, policy, tmp_path):
+    """The control."""
     said = prove(box, policy, "golden-raw", tmp_path / "reports")
     assert said.code == 1, said.stdout + said.stderr
     assert unfit(said) == {"clone-machine-id-differs", "clone-dbus-id-differs"}
     assert said.finding("golden-raw", "clone-host-keys-differ")["verdict"] == "pass"
     left = said.stdout + said.stderr + "".join(p.read_text() for p in (tmp_path / "reports").rglob("*") if p.is_file())
-    assert before not in left
+    assert raw not in left
     assert guests.known(box.root) == (NAME,)
     assert [one["name"] for one in said.report["prove"]["servers"] if not one["removed"]] == []
 
 
-def test_gate_fix_stop_capture_killed_resumed_compliant_and_proven(box, policy, tmp_path):
-    compute, reports = Compute(box), tmp_path / "reports"
-    before = ssh(box.root, NAME, "cat /etc/machine-id").strip()
+@pytest.mark.usefixtures("raw")
+def test_a_proof_that_is_interrupted_while_its_servers_are_made_leaves_nothing(box, policy, tmp_path):
+    command = [
+        *(sys.executable, "-u", "-m", "imagegate", "prove", "golden-raw", "--policy", str(policy)),
+        *("--report-dir", str(tmp_path / "reports")),
+    ]
+    environment = dict(os.environ, PYTHONWARNINGS="ignore", OS_CLIENT_CONFIG_FILE=str(box.clouds_yaml))
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("waiting until both servers"):
+                process.send_signal(signal.SIGINT)
+                break
+        output, errors = process.communicate(timeout=120)
+    assert process.returncode == 2, output + errors
+    report = json.loads((tmp_path / "reports/latest/report.json").read_text())
+    validate(report)
+    assert [one["removed"] for one in report["prove"]["servers"]] == [True, True]
+    compute = Compute(box)
+    listed = net.request(compute.port, "GET", "/v2.1/servers", headers=compute.headers).json()["servers"]
+    assert [server["name"] for server in listed] == [NAME]
+    deadline = time.monotonic() + 30  # Nova may have been booting one when its record went
+    while guests.known(box.root) != (NAME,):
+        assert time.monotonic() < deadline, guests.known(box.root)
+        time.sleep(0.1)
+
+
+def test_gate_fix_stop_capture_killed_resumed_compliant_and_proven(box, raw, policy, tmp_path):
+    compute, reports, before = Compute(box), tmp_path / "reports", raw
     capture = ["capture", NAME, "--name", GOLDEN, "--policy", policy, "--inventory", box.root / "inventory.yaml"]
 
     plan = imagegate(*capture, "--plan", reports=reports, clouds_yaml=box.clouds_yaml)

@@ -44,6 +44,8 @@ Nothing secret is kept: of ids only digests, keyed with a key that is thrown awa
 known to anybody, so they are taken as they come (the report says so); --check-host-keys demands known ones, for images
 whose host keys a certificate authority signs at boot.
 
+Killed with SIGKILL it cannot remove its servers: they are called ig-prove-RUN-a and -b.
+
 exit codes: 0 all differ, 1 an equal pair, 10 something could not be seen, 11 something could not be removed,
 4 usage or policy error, 2 interrupted, 3 internal error
 """

@@ -289,6 +289,22 @@ def test_the_boot_of_a_running_guest_is_seen_through_the_inventory(volumes, capt
     assert re.fullmatch(r"[0-9a-f]{32}", story["bound"]["boot"])
 
 
+def test_a_guest_that_no_cloud_lists_cannot_be_captured(volumes, capture, tmp_path):
+    inventory = tmp_path / "hosts.yaml"
+    inventory.write_text("instances: {web-77: {transport: local, sudo: false}}")
+    state = begin(instance="web-77", name=NAME, policy=str(tmp_path / "policy.yaml"), inventory=str(inventory))
+    with pytest.raises(UsageError, match="web-77 is in no cloud that was asked"):
+        capture(state)
+    assert volumes.bodies == []
+
+
+def test_servers_that_cannot_be_listed_make_the_instance_unknown(volumes, capture, kit):
+    volumes.cloud.hooks.insert(0, lambda r: kit.html(403, "no") if r.path.endswith("/servers/detail") else None)
+    result, story, state = capture()
+    assert (result.exit_code, state.stage) == (ExitCode.UNKNOWN, "refused")
+    assert "could not all be seen" in story["stopped"]
+
+
 def test_a_capture_that_stopped_is_not_green_in_junit_either(volumes, capture, kit):
     volumes.cloud.hooks.insert(0, lambda r: kit.html(500, "no") if r.path.endswith("/action") else None)
     result, _, _ = capture()

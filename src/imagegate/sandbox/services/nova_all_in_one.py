@@ -113,8 +113,12 @@ class SandboxDriver(fake.FakeDriverWithoutFakeNodes):
             except exception.InternalError as error:  # there is no other host to try
                 raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=str(error)) from error
         if guest:
-            instance.metadata = {**instance.metadata, **{f"sandbox_{key}": str(guest[key]) for key in guest}}
-            instance.save()
+            try:
+                instance.metadata = {**instance.metadata, **{f"sandbox_{key}": str(guest[key]) for key in guest}}
+                instance.save()
+            except BaseException:  # deleted meanwhile
+                _control(instance, "gone")
+                raise
 
     def power_off(self, instance, timeout=0, retry_interval=0):
         _control(instance, "off")
