@@ -28,6 +28,7 @@ maybe = foreign | st.none()
 numbers = st.integers(min_value=-(2**70), max_value=2**70)
 days = st.dates(min_value=TODAY - timedelta(days=40), max_value=TODAY + timedelta(days=40))
 moments = st.integers(0, 4 * 86_400).map(lambda second: datetime(2026, 11, 20, tzinfo=UTC) + timedelta(seconds=second))
+times = st.sampled_from(("2026-01-31T09:00:00Z", "2026-11-20T09:00:00")) | maybe
 pairs_of_text = st.lists(st.tuples(foreign, foreign), max_size=3).map(tuple)
 
 files = st.builds(
@@ -63,6 +64,7 @@ servers = st.builds(
     updated=maybe,
     launched_at=maybe,
     locked=st.none() | st.booleans(),
+    protected=st.none() | st.booleans(),
     metadata=pairs_of_text,
 )
 flavors = st.builds(probes.FlavorFact, id=maybe, name=foreign, type=st.sampled_from(("u2", "m2", "c2")) | maybe)
@@ -91,15 +93,98 @@ members = st.builds(
             probes.Member,
             project=st.sampled_from(PROJECTS) | foreign,
             status=st.sampled_from(("accepted", "pending", "rejected")) | foreign,
+            since=times,
         ),
         max_size=5,
     ).map(tuple),
+)
+memberships = st.builds(
+    probes.MembershipFact,
+    project=st.sampled_from(PROJECTS) | foreign,
+    status=st.sampled_from(("accepted", "pending", "rejected")) | maybe,
+    since=times,
 )
 member_projects = st.builds(
     probes.MemberProjectsFact, missing=st.lists(st.sampled_from(PROJECTS) | foreign, max_size=3).map(tuple)
 )
 namesakes = st.builds(probes.NamesakesFact, images=st.lists(foreign, max_size=3).map(tuple))
 generations = st.builds(probes.GenerationsFact, newer=st.integers(0, 4) | numbers, newest=maybe)
+contents = st.builds(
+    probes.Content,
+    size=st.sampled_from((1024, 2048, 0, None)),
+    checksum=st.sampled_from(("c1", "C1", "c2", "", None)),
+    hash_algo=st.sampled_from(("sha512", None)),
+    hash_value=st.sampled_from(("h1", "h2", None)),
+    disk_format=maybe,
+    container_format=maybe,
+)
+of_copies = pairs_of_text | st.dictionaries(
+    st.sampled_from(("source_image_id", "imagegate_copying", "nhncloud_allow_download", "token", "instance_uuid")),
+    st.sampled_from(("", "false", "0000-1111")) | foreign,
+).map(lambda said: tuple(sorted(said.items())))
+copies = st.builds(
+    probes.CopiesFact,
+    home=st.sampled_from(("KR1", "KR2", "kr2")),
+    source=contents,
+    images=st.lists(
+        st.builds(
+            probes.Copy,
+            image=st.builds(
+                replace, images, status=st.sampled_from(("active", "queued", "saving", "killed")), properties=of_copies
+            ),
+            content=contents,
+            how=st.sampled_from(("declared", "link", "checksum", "name")),
+            members=st.none() | members.map(lambda fact: fact.members),
+        ),
+        max_size=3,
+    ).map(tuple),
+    origin=st.none() | contents,
+)
+source_images = st.builds(
+    probes.SourceImageFact, image_id=maybe, image=st.none() | images, hidden=st.booleans(), gone=maybe, current=maybe
+)
+disk_spaces = st.builds(probes.DiskSpaceFact, free_kb=st.integers(0, 300) | numbers)
+fstab_entries = st.lists(
+    st.builds(
+        probes.FstabEntry,
+        line=st.integers(1, 9),
+        device=st.sampled_from(("disk", "removable", "file", "bind", "network", "pseudo", "other")),
+        mount_point=st.sampled_from(("/", "/boot", "/data", "none")) | foreign,
+        swap=st.booleans(),
+        nofail=st.booleans(),
+        noauto=st.booleans(),
+    ),
+    max_size=4,
+    unique_by=lambda entry: entry.line,
+).map(lambda entries: tuple(sorted(entries, key=lambda entry: entry.line)))
+
+
+@st.composite
+def _fstabs(draw: st.DrawFn) -> probes.FstabFact:
+    """Each line of a file is in force or parked, and the lines of both are in the file's order."""
+    lines = [(entry, draw(st.booleans())) for entry in draw(fstab_entries)]
+    return probes.FstabFact(
+        kind=draw(st.sampled_from(FileKind)),
+        mounted_over=draw(st.booleans()),
+        entries=tuple(entry for entry, parked in lines if not parked),
+        parked=tuple(entry for entry, parked in lines if parked),
+    )
+
+
+fstabs = _fstabs()
+proxies = st.builds(
+    probes.ProxyFact,
+    files=st.lists(
+        st.builds(
+            probes.ProxyFile,
+            path=st.sampled_from(("/etc/environment", "/etc/profile.d/proxy.sh", "/etc/systemd/system.conf"))
+            | foreign.map("/".__add__),
+            proxy=st.booleans(),
+            bypass=st.sampled_from(("unset", "none", "address", "network")),
+        ),
+        max_size=4,
+    ).map(tuple),
+)
 waivers = st.builds(
     probes.WaiversFact,
     waivers=st.lists(
@@ -309,23 +394,29 @@ consoles = st.builds(probes.ConsoleFact, ticked=st.booleans())
 
 #: A strategy for what each type of probe sees; tests prove that no type is left out.
 FACTS: Mapping[type[Probe[Any]], st.SearchStrategy[Any]] = {
+    probes.CopiesProbe: copies,
+    probes.DiskSpace: disk_spaces,
+    probes.File: files,
+    probes.FlavorProbe: flavors,
+    probes.FstabProbe: fstabs,
     probes.AccountsProbe: accounts,
     probes.AnswerFile: answer_files,
     probes.AppxProbe: appx,
     probes.ConsoleBox: consoles,
-    probes.File: files,
-    probes.FlavorProbe: flavors,
     probes.FreeSpace: spaces,
     probes.GenerationsProbe: generations,
     probes.ImageProbe: images,
     probes.KernelOption: kernel_options,
     probes.MemberProjectsProbe: member_projects,
     probes.MembersProbe: members,
+    probes.MembershipProbe: memberships,
     probes.OriginImageProbe: origins,
     probes.RearmProbe: rearms,
     probes.Registry: registries,
     probes.NamesakesProbe: namesakes,
+    probes.ProxyProbe: proxies,
     probes.ServerProbe: servers,
+    probes.SourceImageProbe: source_images,
     probes.Service: services,
     probes.ShellCommand: commands,
     probes.TasksOf: tasks_seen,
@@ -342,6 +433,20 @@ all_probes: st.SearchStrategy[Probe[Any]] = st.one_of(
         classify=st.sampled_from((None, "machine-id")),
     ),
     st.builds(probes.KernelOption, name=foreign),
+    st.builds(
+        probes.CopiesProbe,
+        region=foreign,
+        link=foreign,
+        linked=st.booleans(),
+        checksum=st.booleans(),
+        named=st.booleans(),
+        name=maybe,
+        declared=pairs_of_text,
+        members=st.booleans(),
+    ),
+    st.builds(probes.DiskSpace, path=foreign),
+    st.builds(probes.FstabProbe, path=foreign),
+    st.builds(probes.ProxyProbe, files=st.lists(foreign, max_size=3).map(tuple)),
     st.builds(probes.Registry, path=foreign, name=maybe),
     st.builds(probes.WindowsFile, path=foreign, sha256=st.booleans(), tail=st.integers(0, 2**16)),
     st.builds(probes.AnswerFile, path=foreign),
@@ -353,7 +458,8 @@ all_probes: st.SearchStrategy[Probe[Any]] = st.one_of(
     st.sampled_from(
         (
             probes.ACCOUNTS, probes.APPX, probes.FLAVOR, probes.GENERATIONS, probes.IMAGE, probes.MEMBER_PROJECTS,
-            probes.MEMBERS, probes.NAMESAKES, probes.ORIGIN, probes.REARM, probes.SERVER, probes.WAIVERS, probes.WINDOWS,
+            probes.MEMBERS, probes.MEMBERSHIP, probes.NAMESAKES, probes.ORIGIN, probes.REARM, probes.SERVER,
+            probes.SOURCE_IMAGE, probes.WAIVERS, probes.WINDOWS,
         )
     ),
 )

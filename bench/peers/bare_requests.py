@@ -48,8 +48,8 @@ def log_in() -> tuple[str, str, str]:
 def list_images(root: str, token: str) -> dict[str, dict]:
     """The same pages that imagegate asks for: oldest first, then what is hidden."""
     found: dict[str, dict] = {}
-    for first in ("/v2/images?limit=1000&sort_key=created_at&sort_dir=asc", "/v2/images?limit=1000&os_hidden=true"):
-        path: str | None = first
+    for first in ("sort_key=created_at&sort_dir=asc", "os_hidden=true"):
+        path: str | None = f"/v2/images?limit=1000&{first}&member_status=all"
         while path:
             page = ask("GET", root + path, token)
             found.update((image["id"], image) for image in page["images"])

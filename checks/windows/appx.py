@@ -63,7 +63,7 @@ def evaluate(seen: Facts, want: Wanted) -> Iterator[Violation | Note]:
             yield Note(text=f"allowed by the policy, though sysprep may stop at it: {package.full_name}")
         else:
             yield Violation(
-                subject=package.full_name, expected="provisioned for all users, or removed",
+                subject=f"package {package.full_name}", expected="provisioned for all users, or removed",
                 actual=f"installed for {package.users} of them only",
             )  # fmt: skip
 

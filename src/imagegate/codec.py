@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import sys
@@ -11,14 +12,20 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from imagegate import probes
+from imagegate import probes, steps
 from imagegate.errors import Owner, ToolError
-from imagegate.model import Facts, Observation, Probe, Seen, Unseen
+from imagegate.model import Facts, Level, Observation, Phase, Probe, Seen, Step, Unseen
 
 _PROBE_TYPES: dict[str, type[Probe[Any]]] = {
     name: value
     for name, value in vars(probes).items()
     if isinstance(value, type) and issubclass(value, Probe) and value is not Probe
+}
+
+_STEP_TYPES: dict[str, type[Step]] = {
+    name: value
+    for name, value in vars(steps).items()
+    if isinstance(value, type) and issubclass(value, Step) and value.reads is not Step.reads
 }
 
 
@@ -52,6 +59,30 @@ def load_probe(raw: dict[str, Any]) -> Probe[Any]:
     except ValidationError as error:
         raise ToolError(f"a recording holds a {raw.get('type')} probe that cannot be read: {error}") from error
     return probe
+
+
+def dump_step(step: Step) -> dict[str, Any]:
+    """A step as JSON: its type and its fields, level and phase as words."""
+    fields = _adapter(type(step)).dump_python(step, mode="json")
+    return {"type": type(step).__name__, **fields, "level": str(step.level), "phase": step.phase.name.lower()}
+
+
+def load_step(raw: dict[str, Any]) -> Step:
+    """The step that ``dump_step`` wrote; raises ``ToolError`` for one of another version."""
+    name = raw.get("type")
+    kind = _STEP_TYPES.get(str(name))
+    if kind is None:
+        raise ToolError(f"a step of unknown type {name!r}")
+    known = {field.name for field in dataclasses.fields(kind)}
+    if strange := sorted(raw.keys() - known - {"type"}):
+        raise ToolError(f"a {name} step has unknown fields: {', '.join(strange)}")
+    try:
+        words = {"level": Level.parse(raw["level"]), "phase": Phase[raw["phase"].upper()]}
+        text = json.dumps({**{key: value for key, value in raw.items() if key != "type"}, **words})
+        step: Step = _adapter(kind).validate_json(text, strict=True)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ToolError(f"a {name} step cannot be read: {error}") from error
+    return step
 
 
 def dump_facts(facts: Facts) -> dict[str, Any]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from imagegate.errors import Owner, StepError, StepRefused, ToolError
 from imagegate.evidence import EvidenceStore, guest_part
 from imagegate.journal import Journal
 from imagegate.judge import Pair, judge
-from imagegate.mend import Hands, Outcome, apply_plan
+from imagegate.locks import Locks
+from imagegate.mend import Hands, Outcome, apply_plan, write
 from imagegate.model import (
     Facts,
     Finding,
@@ -34,7 +37,8 @@ from imagegate.model import (
 from imagegate.plan import Grant, Plan, make_plan, needs_a_person, over_limit, refuse_all
 from imagegate.probes.server import SERVER
 from imagegate.progress import Progress, Silent
-from imagegate.transports import Transport
+from imagegate.shield import Debt, Shield
+from imagegate.transports import Carrier, Transport, Watch
 
 MAX_ROUNDS = 3
 """How often a target is planned and mended in one run before it counts as not converging."""
@@ -78,6 +82,7 @@ class Engine:
     settings: Settings
     evidence: EvidenceStore
     journal: Journal
+    locks: Locks = field(default_factory=lambda: Locks(None))
     progress: Progress = field(default_factory=Silent)
     gaps: Mapping[Source, str] = field(default_factory=dict)
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -219,12 +224,41 @@ class Engine:
         """
         mine = _by_target(pairs)
         granted = [plan for plan in self.plans.values() if plan.granted]
-        if not granted:
+        self._all(granted, lambda plan: self._mend_target(plan, mine[plan.target.key], grant, rounds))
+
+    def carry_out(self, plans: Sequence[Plan], grant: Grant) -> dict[str, Outcome]:
+        """Apply ``plans`` that no finding is behind (an undo): the outcomes by target key. As ``mend`` otherwise; what
+        was not begun at a KeyboardInterrupt has no outcome."""
+        outcomes: dict[str, Outcome] = {}
+
+        def one(plan: Plan) -> None:
+            key = plan.target.key
+            try:
+                with self.locks.hold(plan.target, self.cancelled):
+                    outcomes[key] = apply_plan(plan, self._hands(plan.target, (), grant))
+            except StepRefused as error:
+                outcomes[key] = _not_begun(plan, error)
+
+        with contextlib.suppress(KeyboardInterrupt):
+            self._all([plan for plan in plans if plan.granted], one)
+        return outcomes
+
+    def pay(self, target: Target, debt: Debt, *, still: Callable[[], bool]) -> str | None:
+        """Put back what an earlier run owes ``target``, if that is ``still`` so. Returns why it could not be done."""
+        try:
+            with self.locks.hold(target, self.cancelled):
+                if still():
+                    return Shield(target, self._hands(target, (), Grant()), write, debt).put_back()
+        except StepRefused as error:
+            return str(error)
+        return None
+
+    def _all(self, plans: Sequence[Plan], work: Callable[[Plan], None]) -> None:
+        """Several targets at once; on KeyboardInterrupt the steps under way are finished."""
+        if not plans:
             return
-        with self.settings.executor(min(self.settings.mend_workers, len(granted))) as executor:
-            futures = [
-                executor.submit(self._mend_target, plan, mine[plan.target.key], grant, rounds) for plan in granted
-            ]
+        with self.settings.executor(min(self.settings.mend_workers, len(plans))) as executor:
+            futures = [executor.submit(work, plan) for plan in plans]
             interrupt: BaseException | None = None
             for future in futures:
                 while True:
@@ -240,6 +274,17 @@ class Engine:
                 raise interrupt
 
     def _mend_target(self, plan: Plan, pairs: Sequence[Pair], grant: Grant, rounds: int) -> None:
+        try:
+            with self.locks.hold(plan.target, self.cancelled):
+                self._mend_held(plan, pairs, grant, rounds)
+        except StepRefused as error:
+            outcome = _not_begun(plan, error)
+            for pair in pairs:
+                finding = self.findings[pair.key]
+                if finding.remedy.state is RemedyState.PLANNED:
+                    self._settle(pair, finding, finding.remedy.steps, (), outcome)
+
+    def _mend_held(self, plan: Plan, pairs: Sequence[Pair], grant: Grant, rounds: int) -> None:
         target = plan.target
         probes = _union(pairs)
         done: list[Step] = []
@@ -251,17 +296,17 @@ class Engine:
             for check, steps in work.items():
                 granted = (planned.step for planned in plan.granted if check in planned.checks)
                 work[check] = tuple(dict.fromkeys((*steps, *granted)))
-            outcome = apply_plan(plan, self._hands(target, probes))
+            outcome = apply_plan(plan, self._hands(target, probes, grant))
             done.extend(outcome.done)
             self.facts[target.key] = self.look_at(target, probes, fresh=True)
             after = [judge(pair, self.facts[target.key], today=self.settings.today) for pair in pairs]
             plan = make_plan(target, [f for f in after if f.check.id in work], self.facts[target.key], grant)
-            if outcome.failed is not None or not plan.granted:
+            if outcome.failed is not None or outcome.unrestored is not None or not plan.granted:
                 break
         for pair, finding in zip(pairs, after, strict=True):
             self._settle(pair, finding, work.get(pair.check.id), done, outcome)
 
-    def _hands(self, target: Target, probes: Collection[Probe[Any]]) -> Hands:
+    def _hands(self, target: Target, probes: Collection[Probe[Any]], grant: Grant) -> Hands:
         every = dict.fromkeys((*probes, *self._required.get(target.key, ())))
         guest_probes = [probe for probe in every if probe.source is Source.GUEST]
         held: list[Facts] = []
@@ -273,7 +318,13 @@ class Engine:
             looks = map(seen.observation, step.reads)
             if step.source is Source.GUEST and any(isinstance(one, Seen) and one.origin for one in looks):
                 raise StepRefused(f"{step.subject}: the instance is off: start it, then run again")
-            transport.apply(target, step, seen, timeout_s=self.settings.look_timeout_s)
+            if not step.lengthy:
+                transport.apply(target, step, seen, timeout_s=self.settings.look_timeout_s)
+            elif isinstance(transport, Carrier):
+                told = partial(self.progress.moved, target, step)
+                transport.carry(target, step, seen, Watch(moved=told, cancelled=self.cancelled))
+            else:
+                raise StepError(f"{step.subject}: nothing can carry this out", changed=False)
 
         def before_power() -> None:
             if guest_probes:
@@ -294,6 +345,7 @@ class Engine:
             cancelled=self.cancelled,
             before_power=before_power,
             after_power=after_power,
+            no_lifting=grant.no_lifting,
         )
 
     def _settle(
@@ -307,6 +359,11 @@ class Engine:
             remedy = Remedy(state=RemedyState.NOT_VERIFIED, steps=steps, done=mine, reason=reason)
             if after.verdict is Verdict.NOT_APPLICABLE and not mine:
                 self.findings[pair.key] = after
+                return
+            if outcome.unrestored is not None:
+                self.findings[pair.key] = before.with_remedy(
+                    replace(remedy, reason="; ".join(filter(None, (outcome.reason, outcome.unrestored))))
+                )
                 return
             if after.verdict in _GOOD:
                 remedy = replace(remedy, state=RemedyState.VERIFIED, reason=None)
@@ -331,6 +388,10 @@ class Engine:
         """End all transports."""
         for transport in dict.fromkeys(self.transports.values()):
             transport.close()
+
+
+def _not_begun(plan: Plan, error: StepRefused) -> Outcome:
+    return Outcome(failed=plan.granted[0].step, reason=str(error))
 
 
 def _still(after: Finding) -> str:

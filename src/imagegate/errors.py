@@ -10,7 +10,8 @@
     ├── TargetError            a guest, a cloud or one of its records is at fault: unknown, exit code 10
     │   ├── Unobserved         a fact was asked for that could not be seen
     │   └── StepError          a step could not be applied, or did not take effect
-    │       └── StepRefused    a step was not begun: the target is not as it was when the plan was made
+    │       ├── StepRefused    a step was not begun: the target is not as it was when the plan was made
+    │       └── StepBlocked    the cloud refuses to change what is protected
     └── ToolError              imagegate itself is at fault: exit code 3
 
 An error's ``owner`` goes into the report, so that the right person reads it.
@@ -104,6 +105,13 @@ class StepError(TargetError):
 
 class StepRefused(StepError):
     """A step was not begun: the target is not as it was when the plan was made."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, changed=False)
+
+
+class StepBlocked(StepError):
+    """The cloud refuses to change a target that is protected; nothing was changed."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, changed=False)

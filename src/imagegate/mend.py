@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from imagegate.errors import StepError, StepRefused, TargetError, Unobserved
+from imagegate.errors import StepBlocked, StepError, StepRefused, TargetError, Unobserved
 from imagegate.journal import Journal
 from imagegate.model import Facts, Phase, Probe, Step, Target
 from imagegate.plan import Plan, PlannedStep
 from imagegate.progress import Progress
+from imagegate.shield import Shield
 
 Look = Callable[[Collection[Probe[Any]]], Facts]
 """A fresh look at the target of the plan."""
@@ -23,12 +24,14 @@ _LONGEST_PAUSE_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How far a plan came. ``begun`` tells whether the write of the ``failed`` step was attempted."""
+    """How far a plan came. ``begun`` tells whether the write of the ``failed`` step was attempted; ``unrestored`` why
+    a protection that was lifted could not be put back."""
 
     done: tuple[Step, ...] = ()
     failed: Step | None = None
     reason: str | None = None
     begun: bool = False
+    unrestored: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,8 @@ class Hands:
     """What mending needs: eyes, hands, a journal, and the wish to stop.
 
     ``before_power`` is called right before the first step that takes the power away, while the guest can still be
-    looked at; ``after_power`` when that step is done.
+    looked at; ``after_power`` when that step is done. ``no_lifting`` says why the protection of an image may not be
+    lifted for a change that the cloud refuses otherwise, None if it may.
     """
 
     look: Look
@@ -46,14 +50,26 @@ class Hands:
     cancelled: threading.Event
     before_power: Callable[[], None]
     after_power: Callable[[], None]
+    no_lifting: str | None = None
 
 
 def apply_plan(plan: Plan, hands: Hands) -> Outcome:
     """Apply the granted steps of ``plan`` in order.
 
-    Each step is compared with fresh facts right before the write and verified by fresh facts after it. Never raises:
-    what went wrong here must not cost the report of what was done elsewhere; the outcome tells.
+    Each step is compared with fresh facts right before the write and verified by fresh facts after it. A protection
+    that had to be lifted is put back at the end, whatever the end is. Never raises: what went wrong here must not cost
+    the report of what was done elsewhere; the outcome tells.
     """
+    shield = Shield(plan.target, hands, write)
+    unrestored: str | None = None
+    try:
+        outcome = _apply_steps(plan, hands, shield)
+    finally:
+        unrestored = shield.put_back()
+    return replace(outcome, unrestored=unrestored)
+
+
+def _apply_steps(plan: Plan, hands: Hands, shield: Shield) -> Outcome:
     done: list[Step] = []
     for planned in plan.granted:
         step = planned.step
@@ -63,7 +79,7 @@ def apply_plan(plan: Plan, hands: Hands) -> Outcome:
         try:
             if step.phase is Phase.POWER:
                 hands.before_power()
-            _apply(plan.target, planned, hands)
+            _apply(plan.target, planned, hands, shield)
             if step.phase is Phase.POWER:
                 hands.after_power()
         except Exception as error:  # noqa: BLE001 - see above
@@ -76,28 +92,67 @@ def apply_plan(plan: Plan, hands: Hands) -> Outcome:
     return Outcome(done=tuple(done))
 
 
-def _apply(target: Target, planned: PlannedStep, hands: Hands) -> None:
+def _apply(target: Target, planned: PlannedStep, hands: Hands, shield: Shield) -> None:
+    before = _compared(planned, hands)
+    if before is None:
+        return
+    try:
+        write(target, planned.step, before, hands)
+    except StepBlocked as blocked:
+        shield.lift(before, blocked)
+        before = _compared(planned, hands)
+        if before is not None:
+            write(target, planned.step, before, hands)
+
+
+def _compared(planned: PlannedStep, hands: Hands) -> Facts | None:
+    """Fresh facts that are as the plan expects them; None if the step's effect is there already."""
     step = planned.step
     before = hands.look(step.reads)
     if step.done(before):
-        return
-    now = step.basis(before)
-    if now != planned.expects:
+        return None
+    if step.basis(before) != planned.expects:
         raise StepRefused(f"{step.subject} changed since the plan was made: nothing was written")
-    hands.journal.intent(target, step, now)
+    return before
+
+
+def write(
+    target: Target,
+    step: Step,
+    before: Facts,
+    hands: Hands,
+    *,
+    owes: Step | None = None,
+    restores: str | None = None,
+    begun: Callable[[int], None] | None = None,
+) -> None:
+    """Carry out one step: intent on disk, ``begun`` told its number, the write, the wait for its effect, the result.
+
+    ``owes`` and ``restores`` go into the journal.
+    """
+    try:
+        number = hands.journal.intent(target, step, before, owes=owes, restores=restores)
+    except OSError as error:
+        raise StepRefused(f"{step.subject}: nothing was written, since the journal cannot be: {error}") from error
+    if begun is not None:
+        begun(number)
     try:
         hands.apply(step, before)
-        _wait(step, hands)
+        after = _wait(step, hands)
     except Unobserved as error:
-        hands.journal.result(target, step, state="not-verified", reason=str(error))
+        hands.journal.result(number, step, state="not-verified", reason=str(error))
         raise StepError(f"done, but it cannot be verified: {error}", changed=True) from error
-    except Exception as error:
-        hands.journal.result(target, step, state="failed", reason=str(error))
+    except StepRefused as error:
+        hands.journal.result(number, step, state="refused", reason=str(error), changed=False)
         raise
-    hands.journal.result(target, step, state="verified")
+    except Exception as error:
+        changed = not isinstance(error, StepError) or error.changed
+        hands.journal.result(number, step, state="failed", reason=str(error), changed=changed)
+        raise
+    hands.journal.result(number, step, state="verified", after=after)
 
 
-def _wait(step: Step, hands: Hands) -> None:
+def _wait(step: Step, hands: Hands) -> Facts:
     deadline = time.monotonic() + step.patience_s
     pause = _FIRST_PAUSE_S
     while True:
@@ -105,7 +160,7 @@ def _wait(step: Step, hands: Hands) -> None:
         left = deadline - time.monotonic()
         try:
             if step.done(seen):
-                return
+                return seen
             if (reason := step.stuck(seen)) is not None:
                 raise StepError(f"{step.subject}: {reason}", changed=True)
         except Unobserved:  # while there is time, a failed look is no answer

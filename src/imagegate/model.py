@@ -70,13 +70,14 @@ class Phase(IntEnum):
     RESTART = 70
     GENERALIZE = 80
     POWER = 90
-    # images: narrow before widening, protect at the end
+    # images: narrow before widening, protect at the end; other regions get what has become of it
     UNPROTECT = 110
     PROPERTIES = 120
     REMOVE_MEMBERS = 130
     VISIBILITY = 140
     ADD_MEMBERS = 150
     PROTECTION = 160
+    COPIES = 170
 
 
 class Kind(StrEnum):
@@ -239,6 +240,14 @@ class Facts:
         """These facts with one unseen."""
         return Facts({**self._observations, probe: Unseen(reason=reason, at=self.at)}, self.at, today=self.today)
 
+    def reduced(self, probe: Probe[T], change: Callable[[T], T]) -> Facts:
+        """These facts with what one look saw changed, its time and origin kept; as they are if it was not seen."""
+        look = self._observations.get(probe)
+        if not isinstance(look, Seen):
+            return self
+        lean = replace(look, value=change(look.value))
+        return Facts({**self._observations, probe: lean}, self.at, today=self.today)
+
     def as_of(self, today: date) -> Facts:
         """These facts, judged on ``today``."""
         return self if today == self.today else Facts(self._observations, self.at, today=today)
@@ -279,11 +288,15 @@ class Step:
     """One change, as data: it can be shown, simulated and refused before anything happens.
 
     Subclasses say how it is carried out (``steps/``). ``reads`` are the probes that tell whether the step still fits
-    and whether it took effect. ``undo`` says how to take it back, None if there is no way. ``then`` says what must
-    come next. ``disconnects`` marks steps after which the guest cannot be reached (told, not yet acted on).
+    and whether it took effect. ``undo`` tells a reader how to take it back, None if there is no way; ``inverse`` is
+    the same as a step. ``then`` says what must come next. ``disconnects`` marks steps after which
+    the guest cannot be reached (told, not yet acted on). ``lengthy`` steps move much data: they tell how far they are,
+    and end early when the run is interrupted.
     """
 
     source: ClassVar[Source]
+    no_way_back: ClassVar[str] = "there is no way to take it back"
+    lengthy: ClassVar[bool] = False
 
     subject: str
     summary: str
@@ -311,6 +324,18 @@ class Step:
     def done(self, seen: Facts) -> bool:
         """Whether fresh facts show the step's effect."""
         raise NotImplementedError
+
+    def inverse(self, before: Facts) -> Step | None:
+        """The step that takes this one back, given the facts (of ``reads``) from before it. Pure.
+
+        None where there is no way: ``no_way_back`` says why. Raises ``Unobserved`` where ``before`` lacks a fact.
+        """
+        return None
+
+    def kept(self, seen: Facts) -> Facts:
+        """The part of the facts that a journal keeps: all that ``basis``, ``done`` and ``inverse`` use. Pure."""
+        looks = {probe: seen.observation(probe) for probe in self.reads}
+        return Facts({probe: look for probe, look in looks.items() if look is not None}, seen.at)
 
     def stuck(self, seen: Facts) -> str | None:
         """Why waiting any longer for the effect is in vain, told by fresh facts after the write; None if it is not."""

@@ -38,6 +38,7 @@ class Options:
     report_dir: Path | None = None
     look_workers: int = 32
     look_timeout_s: float = 60.0
+    lock_timeout_s: float = 60.0
     catalog_timeout_s: float = 600.0
     fail_on: Severity = Severity.LOW
     max_unknown: int = 0

@@ -62,6 +62,15 @@ class Grant:
             return "destructive: needs the target and --check named on the command line"
         return None
 
+    @property
+    def no_lifting(self) -> str | None:
+        """Why the protection of an image may not be lifted for a change that the cloud refuses otherwise."""
+        if self.ceiling < Level.DISRUPTIVE:
+            return f"the policy's fix.ceiling is {self.ceiling}"
+        if self.level is None or self.level < Level.DISRUPTIVE:
+            return f"needs --fix-level {Level.DISRUPTIVE}"
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:

@@ -19,8 +19,14 @@ class Progress(Protocol):
     def applying(self, target: Target, step: Step) -> None:
         """A step is about to be applied."""
 
+    def moved(self, target: Target, step: Step, done: int, total: int) -> None:
+        """A lengthy step has moved ``done`` of ``total`` bytes; called often."""
+
     def applied(self, target: Target, step: Step, problem: str | None) -> None:
         """A step came to its end; ``problem`` says what went wrong."""
+
+    def waiting(self, target: Target, holder: str) -> None:
+        """Somebody else is changing the target: we wait for them."""
 
 
 class Silent:
@@ -35,5 +41,11 @@ class Silent:
     def applying(self, target: Target, step: Step) -> None:
         """Say nothing."""
 
+    def moved(self, target: Target, step: Step, done: int, total: int) -> None:
+        """Say nothing."""
+
     def applied(self, target: Target, step: Step, problem: str | None) -> None:
+        """Say nothing."""
+
+    def waiting(self, target: Target, holder: str) -> None:
         """Say nothing."""

@@ -23,7 +23,12 @@ def run_options(config: pytest.Config) -> Options:
     if mistakes := list(_mistakes(given)):
         raise pytest.UsageError("\n".join(mistakes))
     here = config.invocation_params.dir
-    numbers = {"look_workers": "ig_look_workers", "look_timeout_s": "ig_look_timeout", "max_unknown": "ig_max_unknown"}
+    numbers = {
+        "look_workers": "ig_look_workers",
+        "look_timeout_s": "ig_look_timeout",
+        "max_unknown": "ig_max_unknown",
+        "lock_timeout_s": "ig_lock_timeout",
+    }
     level = given["ig_fix_level"] or "safe"
     return Options(
         command="gate" if given["ig_instance"] else "audit",
@@ -69,6 +74,9 @@ def _mistakes(given: dict[str, Any]) -> Iterator[str]:
     timeout = given["ig_look_timeout"]
     if timeout is not None and not 0 < timeout < float("inf"):
         yield f"--look-timeout {timeout:g}: more than 0 seconds"
+    timeout = given["ig_lock_timeout"]
+    if timeout is not None and not 0 <= timeout < float("inf"):
+        yield f"--lock-timeout {timeout:g}: 0 seconds or more"
 
 
 def collect_roots(config: pytest.Config) -> tuple[Path, ...]:

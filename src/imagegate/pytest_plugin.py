@@ -64,6 +64,8 @@ OPTIONS = (
     _value("fix-level", _FIXES, "safe|disruptive|destructive",
            "raise what --fix may do; destructive also needs the target and --check named",
            choices=("safe", "disruptive", "destructive")),
+    _value("lock-timeout", _FIXES, "SECONDS", "how long to wait for another run that changes the same target (60)",
+           type=float),
     _flag("yes", _FIXES, "do not ask before the plan is applied"),
     _value("report-dir", _REPORTS, "DIR", "where reports go (reports/): DIR/<run-id>/, and the link DIR/latest"),
     _value("fail-on", _REPORTS, "low|medium|high|critical", "lowest severity whose fail makes the exit code 1 (low)",

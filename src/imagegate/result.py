@@ -104,6 +104,7 @@ class Result:
     """One run, whole: everything that reports are made of.
 
     ``facts`` are by target key, the latest ones; ``facts_before`` those of targets that were mended, from before.
+    ``owed`` tells of protections that an earlier run lifted and this one could not put back.
     """
 
     run_id: str
@@ -121,6 +122,7 @@ class Result:
     facts: Mapping[str, Facts]
     facts_before: Mapping[str, Facts] = field(default_factory=dict)
     limit: str | None = None
+    owed: tuple[str, ...] = ()
     fail_on: Severity = Severity.LOW
     max_unknown: int = 0
     problems: tuple[str, ...] = ()
@@ -143,7 +145,7 @@ class Result:
         if self.interrupted:
             return ExitCode.INTERRUPTED
         broken = {RemedyState.FAILED, RemedyState.NOT_VERIFIED}
-        if self.limit is not None or any(finding.remedy.state in broken for finding in self.findings):
+        if self.limit is not None or self.owed or any(finding.remedy.state in broken for finding in self.findings):
             return ExitCode.FIX_FAILED
         if any(finding.stands and finding.check.severity >= self.fail_on for finding in self.findings):
             return ExitCode.FAIL

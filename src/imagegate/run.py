@@ -21,8 +21,9 @@ from imagegate.catalogue import Catalogue, load_catalogue, packaged_root
 from imagegate.engine import MAX_ROUNDS, Engine, Settings
 from imagegate.errors import Owner, UsageError
 from imagegate.evidence import EvidenceStore
-from imagegate.journal import Journal
+from imagegate.journal import JOURNAL, Journal
 from imagegate.judge import Pair
+from imagegate.locks import Locks, state_folder
 from imagegate.model import Facts, Finding, Kind, Source, Target, Unseen, Verdict
 from imagegate.options import Clouds, Options, narrows, wanted_clouds
 from imagegate.plan import Grant, Plan
@@ -31,6 +32,7 @@ from imagegate.policy_model import Attestation, Policy, Rule, Waiver, select
 from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiverUse
 from imagegate.progress import Progress, Silent
 from imagegate.recording import read_recording, write_recording
+from imagegate.recover import pay_debts
 from imagegate.result import PolicyInfo, Result, ScopeInfo, Unreachable
 from imagegate.selectors import Outcome
 from imagegate.targets import join, named
@@ -63,9 +65,11 @@ class Run:
     _unselected: list[str] = field(init=False, default_factory=list)
     _idle_rules: tuple[int, ...] = field(init=False, default=())
     _relaxed: tuple[str, ...] = field(init=False, default=())
+    _owed: tuple[str, ...] = field(init=False, default=())
     _narrowed: bool = field(init=False, default=False)
     _total: int = field(init=False, default=0)
     _requests: Callable[[], int] = field(init=False, default=lambda: 0)
+    _also: Callable[[], tuple[CatalogScope, ...]] = field(init=False, default=lambda: ())
 
     def __post_init__(self) -> None:
         self.started = datetime.now(UTC)
@@ -96,7 +100,8 @@ class Run:
                 look_timeout_s=options.look_timeout_s,
             ),
             evidence=EvidenceStore(None if options.report_dir is None else options.report_dir / "evidence"),
-            journal=Journal(None if self.folder is None else self.folder / "journal.jsonl"),
+            journal=Journal(None if self.folder is None else self.folder / JOURNAL),
+            locks=Locks(state_folder(), run_id=self.run_id, timeout_s=options.lock_timeout_s, progress=self.progress),
             progress=self.progress,
             gaps=self._gaps(),
         )
@@ -191,6 +196,7 @@ class Run:
         self.discovery = cloud.discover(clouds, what=what, only=self._regions_of_rules(), others=self._others())
         self._targets = list(self.discovery.targets)
         self._requests = lambda: cloud.requests
+        self._also = lambda: cloud.also
         return cloud
 
     def _others(self) -> list[str]:
@@ -283,6 +289,7 @@ class Run:
         limit: str | None = None
         interrupted = False
         try:
+            self._pay_debts(plain)
             self.engine.look(plain)
         except KeyboardInterrupt:
             interrupted = True
@@ -298,6 +305,15 @@ class Run:
             interrupted = self._mend(plain, grant, consent)
         result = self._result(wanted, limit, interrupted=interrupted)
         return result if self.options.record_facts is None else self._record(result, self.options.record_facts)
+
+    def _pay_debts(self, pairs: Sequence[Pair]) -> None:
+        """A run that may mend puts back first what runs that were killed owe its targets."""
+        if self.options.fix_level is None or self.options.report_dir is None:
+            return
+        targets = {pair.target.key: pair.target for pair in pairs}
+        recovery = pay_debts(self.options.report_dir, targets, self.engine, self.run_id)
+        self._warnings += [*recovery.paid, *recovery.owed, *recovery.unread]
+        self._owed = recovery.owed
 
     def _record(self, result: Result, path: Path) -> Result:
         """What goes wrong here must not cost the report of what was seen and done."""
@@ -373,6 +389,7 @@ class Run:
             facts=self.engine.facts,
             facts_before=self.engine.facts_before,
             limit=limit,
+            owed=self._owed,
             fail_on=self.options.fail_on,
             max_unknown=self.options.max_unknown,
         )
@@ -388,7 +405,7 @@ class Run:
             selected=len(targets),
             seen=len(judged & targets.keys()),
             unreachable=tuple(_unreachable(targets, self.engine.facts)),
-            catalogs=self.discovery.catalogs,
+            catalogs=(*self.discovery.catalogs, *self._also()),
             rules_without_targets=self._idle_rules,
             strict_rules=self.policy.strict_rules,
             missing=tuple(self._missing),

@@ -16,6 +16,7 @@ from imagegate.engine import Engine, Settings
 from imagegate.evidence import EvidenceStore
 from imagegate.journal import Journal
 from imagegate.judge import Pair
+from imagegate.locks import Locks
 from imagegate.model import (
     Check,
     Facts,
@@ -166,6 +167,7 @@ def engine(
     transports: dict[Source, Any] | None = None,
     gaps: dict[Source, str] | None = None,
     executor: Callable[[int], Executor] = Inline,
+    locks: Locks | None = None,
 ) -> Engine:
     """An engine over a world, without threads unless asked for."""
     return Engine(
@@ -173,6 +175,7 @@ def engine(
         settings=Settings(today=TODAY, executor=executor),
         evidence=evidence or EvidenceStore(None),
         journal=journal or Journal(None),
+        locks=locks or Locks(None),
         progress=progress or Silent(),
         gaps=gaps or {},
     )

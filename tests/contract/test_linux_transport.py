@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,9 +19,13 @@ import pytest
 from imagegate.errors import Owner, StepError
 from imagegate.inventory import Host, Inventory, Via
 from imagegate.model import Facts, Kind, Level, Phase, Seen, Target, Unseen
+from imagegate.probes.disk import DiskSpace
 from imagegate.probes.file import File, FileKind
+from imagegate.probes.fstab import FstabProbe
 from imagegate.probes.kernel import KernelOption
+from imagegate.probes.proxy import ProxyProbe
 from imagegate.steps.files import EmptyFile, GuestStep
+from imagegate.steps.fstab import CommentFstab
 from imagegate.transports.linux import LinuxTransport
 
 _spec = importlib.util.spec_from_file_location("ig_test_sshd", Path(__file__).with_name("sshd.py"))
@@ -579,3 +584,27 @@ def test_close_gives_up_what_is_under_way(site, make, identity) -> None:
         transport.close()
         assert reason(looking.result(timeout=3), identity) == "web-01: the run was interrupted"
     assert reason(look(transport, identity), identity) == "web-01: the run was interrupted"
+
+
+def test_lines_space_and_proxies_in_one_exchange(site, make, tmp_path) -> None:
+    (tmp_path / "fstab").write_text("/dev/vda1 / ext4\n//nas/x /mnt cifs password=hunter2\n/dev/vdb1 /data ext4\n")
+    (tmp_path / "environment").write_text("http_proxy=http://user:hunter2@proxy\nno_proxy=169.254.169.254\n")
+    fstab, proxy = FstabProbe(path=f"{tmp_path}/fstab"), ProxyProbe(files=(f"{tmp_path}/env*",))
+    transport = make(host(site, site.server()))
+    facts = look(transport, fstab, DiskSpace(), proxy)
+    assert [(one.line, one.device) for one in facts[fstab].entries] == [(1, "disk"), (2, "network"), (3, "disk")]
+    assert facts[DiskSpace()].free_kb > 0
+    assert [(one.proxy, one.bypass) for one in facts[proxy].files] == [(True, "address")]
+    assert "hunter2" not in repr([facts[probe] for probe in facts])
+
+    said = {"subject": "x", "summary": "x", "level": Level.DISRUPTIVE, "phase": Phase.CONTENT, "why": "test"}
+    comment = CommentFstab(fstab=fstab, lines=((3, "/data"),), **said)
+    transport.apply(target(), comment, facts, timeout_s=20)
+    after = look(transport, fstab)
+    assert comment.done(after)
+    assert after[fstab] == comment.simulate(facts)[fstab]
+    with pytest.raises(StepError, match=r"line 3 of .*/fstab is another by now") as refused:
+        transport.apply(target(), comment, facts, timeout_s=20)
+    assert not refused.value.changed
+    transport.apply(target(), replace(comment, commented=False), after, timeout_s=20)
+    assert look(transport, fstab)[fstab] == facts[fstab]

@@ -21,6 +21,7 @@ def bench(pytester, monkeypatch):
     for name in ("CI", "PYTEST_ADDOPTS", "NO_COLOR", "FORCE_COLOR", "OS_CLOUD", "OS_AUTH_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(pytester.path / "no-clouds.yaml"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(pytester.path / "state"))
     shutil.copytree(packaged_root(), pytester.path / "checks", ignore=shutil.ignore_patterns("__pycache__", "*.md"))
     pytester.path.joinpath("pytest.ini").write_text("[pytest]\n")
     args = ("--policy", "policy.yaml", "--facts", "facts.jsonl")

@@ -109,8 +109,9 @@ def test_an_interrupted_look_is_reported(cloud, number):
     cloud.record(*(image(f"i{n}", number=n) for n in range(40)))
     environment = {**os.environ, "FAKE_SLOW": "0.2", "FAKE_REMOTE": "1"}
     command = [sys.executable, "-m", "pytest", "checks", "--policy", "policy.yaml", "--look-workers=2"]
+    heard = ["env", "--default-signal=INT"]  # a shell's `&` makes its children deaf to it
     process = subprocess.Popen(
-        command, cwd=cloud.path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [*heard, *command], cwd=cloud.path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     looked = cloud.path / "looked"
     end = time.monotonic() + 60

@@ -17,6 +17,14 @@ def _sigterm_is_an_interrupt():
     signal.signal(signal.SIGTERM, old)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _locks_of_our_own(tmp_path_factory):
+    """Runs with --fix lock their targets in the user's state folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def loaded(tmp_path_factory):
     """Keystone and two Glances that hold the 1,000 images of the recipe. Tests leave it as they found it."""

@@ -56,7 +56,6 @@ class Planted:
     tags: tuple[str, ...] = ()
     members: dict[str, str] = field(default_factory=dict)
     os_hidden: bool = False
-    seen: bool = True
 
 
 def _verdicts(protected: str, members: str | None = None) -> dict[str, str]:
@@ -81,7 +80,8 @@ def _kinds() -> Iterator[tuple[int, dict[str, Any]]]:
     yield 5, {"name": "hidden", "protected": False, "os_hidden": True, "expected": _verdicts("fail")}
     foreign = {"owner": PROD, "protected": False, "tags": ("foreign",)}
     yield 5, {"name": "foreign", **foreign, "members": {"golden": "accepted"}, "expected": _verdicts("fail", "unknown")}
-    yield 3, {"name": "foreign-pending", **foreign, "members": {"golden": "pending"}, "seen": False}
+    pending = {"members": {"golden": "pending"}, "expected": _verdicts("fail", "unknown")}
+    yield 3, {"name": "foreign-pending", **foreign, **pending}
     public = {"owner": "admin", "visibility": "public"}
     yield 2, {"name": "public", **public, "expected": _verdicts("pass")}
     yield 1, {"name": "public-open", **public, "protected": False, "expected": _verdicts("fail")}
@@ -98,7 +98,7 @@ def planted() -> list[Planted]:
         fields = {"visibility": "shared", **kind} if "members" in kind else kind
         images += [Planted(**{**fields, "name": f"{kind['name']}-{number:03}"}) for number in range(count)]
     images += [Planted(name=n, protected=False, tags=("hostile",), expected=_verdicts("fail")) for n in HOSTILE]
-    seen = sum(1 for image in images if image.region == "KR1" and image.seen)
+    seen = sum(1 for image in images if image.region == "KR1")
     images += [
         Planted(name=f"noise-{number:03}", visibility="shared", protected=bool(number % 2))
         for number in range(KR1_IMAGES - seen)

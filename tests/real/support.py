@@ -335,6 +335,24 @@ class Proxy:
             return answer
 
 
+class StrictGlance(Proxy):
+    """A Glance that keeps what NHN Cloud's documents say: a protected image cannot be changed, but for ``/protected``.
+
+    The real one behind it refuses only to delete it. Requests are passed on one at a time: nothing comes in between.
+    """
+
+    def ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> net.Answer | None:
+        if method == "PATCH" and re.fullmatch(r"/v2/images/[^/?]+", path):
+            edits = json.loads(body or b"[]")
+            token = {"X-Auth-Token": headers["X-Auth-Token"]}
+            image = json.loads(net.request(self.upstream, "GET", path, headers=token).body)
+            if image["protected"] and any(edit["path"] != "/protected" for edit in edits):
+                self.answers.append((method, path, 403))
+                text = b"<html><body><h1>403 Forbidden</h1>The image is protected.</body></html>"
+                return net.Answer(status=403, headers={"content-type": "text/html"}, body=text)
+        return super().ask(method, path, body, headers)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     proxy: Proxy

@@ -4,7 +4,7 @@ import itertools
 from datetime import UTC, datetime
 
 import pytest
-from tests.real.support import User, grants, imagegate, ledger, write_policy
+from tests.real.support import StrictGlance, User, grants, imagegate, ledger, rerouted, write_policy
 
 from imagegate.model import Level, RemedyState
 from imagegate.options import Options
@@ -119,6 +119,30 @@ def test_of_two_images_that_would_get_one_name_one_does(scene):
     names = sorted(scene.owner.get(image)["name"] for image in images)
     assert names.count(f"golden-web-{scene.tag}") == 1
     assert {state for _, state in states(ran, NAME).values()} == {"verified", "refused"}
+
+
+def test_what_a_record_said_is_taken_back_also_where_protected_images_cannot_be_changed(scene):
+    fields = {"os_type": "Windows", "old": "kept in the journal", "kind": "db", "min_disk": 1, "protected": True}
+    image = scene.image(f"Web {scene.tag}", **fields)
+    scene.policy(**{
+        NAME: {"pattern": "golden-[a-z0-9-]+", "rename": "golden-{name}"},
+        PROPERTIES: {"properties": {"os_type": "linux", "new": "x"}, "absent": ["old"], "tags": ["gold"], "min_disk": 20},
+    })  # fmt: skip
+    before = scene.owner.get(image)
+    with StrictGlance(scene.box.ports["glance-KR1"]) as front, rerouted(scene.box, "glance-KR1", front.port):
+        ran = scene.audit(*DISRUPTIVE)
+        assert ran.code == 0, ran.stdout + ran.stderr
+        after = scene.owner.get(image)
+        assert (after["name"], after["os_type"], after["protected"]) == (f"golden-web-{scene.tag}", "linux", True)
+        undone = imagegate("undo", "latest", "--yes", cwd=scene.folder, clouds=scene.box.clouds_yaml)
+    assert undone.code == 0, undone.stdout + undone.stderr
+    now = scene.owner.get(image)
+    assert {**now, "updated_at": None, "tags": sorted(now["tags"])} == {
+        **before, "updated_at": None, "tags": sorted(before["tags"]),
+    }  # fmt: skip
+    journals = [path.read_text() for path in scene.folder.glob("reports/*Z-*/journal.jsonl")]
+    assert len(journals) == 2
+    assert all('"db"' not in journal for journal in journals), "what was not changed is not kept"
 
 
 def test_visibility_and_the_members_that_would_come_back(scene):

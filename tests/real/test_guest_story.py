@@ -129,3 +129,25 @@ def test_evidence_is_void_once_the_instance_was_started(box, tmp_path):
     stopped = imagegate(*gate, reports=reports, clouds_yaml=box.clouds_yaml)
     assert stopped.code == 10, stopped.stdout
     assert stopped.finding(name, "linux-machine-id-reset")["verdict"] == "unknown"
+
+
+def test_an_undo_starts_the_instance_and_cannot_bring_the_id_back(box, tmp_path):
+    name, reports = "src-fixed", tmp_path / "reports"
+    policy = write_policy(
+        tmp_path / "policy.yaml", "linux-machine-id-reset:", "capture-instance-stopped:", clouds="sandbox"
+    )
+    compute = Compute(box)
+    if compute.server(name)["status"] == "SHUTOFF":
+        compute.act(name, {"os-start": None}, "ACTIVE")
+    fix = ["gate", name, "--policy", policy, "--inventory", box.inventory, "--fix", "--fix-level", "disruptive"]
+    assert imagegate(*fix, reports=reports, clouds_yaml=box.clouds_yaml).code == 0
+    assert compute.server(name)["status"] == "SHUTOFF"
+    undo = ["undo", "latest", "--yes", "--inventory", box.inventory]
+    undone = imagegate(*undo, reports=reports, clouds_yaml=box.clouds_yaml)
+    assert undone.code == 11, undone.stdout + undone.stderr
+    assert compute.server(name)["status"] == "ACTIVE"
+    assert f"taken back stop the instance {name}" in undone.stdout
+    assert "no way back empty /etc/machine-id: what the file held was never kept" in undone.stdout
+    ssh(box.root, name, "true")
+    again = imagegate(*undo, reports=reports, clouds_yaml=box.clouds_yaml)
+    assert f"as before stop the instance {name}" in again.stdout, "twice does nothing"

@@ -11,6 +11,7 @@ from tests.unit.test_steps import GOLDEN, IMAGED, SAID, members
 from imagegate.errors import StepRefused, Unobserved
 from imagegate.model import Facts
 from imagegate.probes import IMAGE, MEMBERS, NAMESAKES, NamesakesFact, NamesakesProbe
+from imagegate.probes.image import WITHHELD
 from imagegate.steps import Rename, SetMinimum, SetProperty, SetTag, SetVisibility
 
 TAKEN = NamesakesProbe(name="new")
@@ -96,6 +97,63 @@ def test_making_private_is_void_when_a_member_came_and_sharing_is_not():
     alone, joined = IMAGED.with_fact(MEMBERS, members()), IMAGED.with_fact(MEMBERS, members("p"))
     assert private.basis(alone) != private.basis(joined)
     assert shared.basis(alone) == shared.basis(joined)
+
+
+# ---- the way back
+
+
+@pytest.mark.parametrize(
+    ("step", "was", "summary", "undo"),
+    [
+        (Rename(name="new", **SAID), {"name": "old"}, "rename the image to old", "rename it to new"),
+        (
+            SetProperty(key="os_type", value="linux", **SAID), {"properties": (("os_type", "Windows"),)},
+            "set property os_type to Windows", "set property os_type to linux",
+        ),
+        (SetProperty(key="a", value="b", **SAID), {}, "remove property a", "set property a to b"),
+        (SetProperty(key="a", value=None, **SAID), {"properties": (("a", ""),)}, "set property a to ", "remove property a"),
+        (SetTag(tag="t", **SAID), {}, "remove tag t", "add tag t"),
+        (SetTag(tag="t", there=False, **SAID), {"tags": ("t", "z")}, "add tag t", "remove tag t"),
+        (SetMinimum(field="min_ram", value=512, **SAID), {"min_ram": 0}, "set min_ram to 0", "set min_ram to 512"),
+    ],
+)  # fmt: skip
+def test_what_a_record_said_is_said_again(step, was, summary, undo):
+    before = image(**was)
+    back = step.inverse(before)
+    assert (back.summary, back.undo, back.why) == (summary, undo, f"takes back: {step.summary}")
+    assert back.simulate(step.simulate(before))[IMAGE] == before[IMAGE]
+    assert back.inverse(step.simulate(before)).simulate(before)[IMAGE] == step.simulate(before)[IMAGE]
+    assert back.basis(image(protected=True)) == back.basis(image()), "a protection may be lifted for it"
+
+
+def test_a_minimum_that_was_not_set_is_zero():
+    assert SetMinimum(field="min_disk", value=50, **SAID).inverse(image(min_disk=None)).value == 0
+
+
+def test_an_undo_asks_who_has_the_old_name():
+    back = Rename(name="new", then="tell them", **SAID).inverse(image(name="old"))
+    assert NamesakesProbe(name="old") in back.reads
+    assert (back.call(IMAGED).claim, back.then) == ("old", "tell them")
+
+
+def test_what_was_withheld_cannot_come_back_and_is_not_made_up():
+    step = SetProperty(key="admin_pass", value=None, **SAID)
+    assert step.inverse(image(properties=(("admin_pass", WITHHELD),))) is None
+    assert "never kept" in step.no_way_back
+
+
+def test_a_journal_keeps_what_the_step_changes_and_no_more():
+    full = image(properties=(("a", "1"), ("b", "hunter2")), tags=("t", "hunter2"))
+    kept = {
+        step: step.kept(full)[IMAGE]
+        for step in (
+            Rename(name="new", **SAID), SetProperty(key="a", value="2", **SAID), SetTag(tag="t", **SAID),
+            SetMinimum(field="min_ram", value=1, **SAID),
+        )
+    }  # fmt: skip
+    assert [(record.properties, record.tags) for record in kept.values()] == [
+        ((), ()), ((("a", "1"),), ()), ((), ("t",)), ((), ()),
+    ]  # fmt: skip
 
 
 @patient

@@ -48,11 +48,24 @@ class Remembered(Journal):
 
     lines: list = field(default_factory=list)
 
-    def intent(self, target, step, before):
-        self.lines.append(("intent", step.summary, before))
+    path: object = None
+    kept: bool = True
 
-    def result(self, target, step, *, state, reason=None):
+    def name_of(self, number):
+        return f"this/{number}"
+
+    def intent(self, target, step, before, **more):
+        self.lines.append(("intent", step.summary, step.basis(before), *more.values()) if any(more.values())
+                          else ("intent", step.summary, step.basis(before)))
+        return len(self.lines)
+
+    def result(self, number, step, *, state, after=None, reason=None, changed=True):
+        assert self.lines[number - 1][:2] == ("intent", step.summary)
+        assert (after is not None) is (state == "verified")
         self.lines.append((state, step.summary, reason))
+
+    def settled(self, number):
+        self.lines.append(("settled", number))
 
 
 @pytest.fixture
@@ -176,6 +189,7 @@ def test_a_step_that_its_transport_refuses_was_not_begun(clock):
     bench = Bench(clock, ONE)
     bench.world.failures["scrub /a"] = StepRefused("the etag does not match")
     assert bench.go() == Outcome(failed=ONE, reason="the etag does not match", begun=False)
+    assert bench.journal.lines[1:] == [("refused", "scrub /a", "the etag does not match")]
 
 
 def test_a_bug_while_writing_is_told_and_journalled_like_a_failure(clock):

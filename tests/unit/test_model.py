@@ -63,6 +63,7 @@ def test_phases_cut_the_login_late_take_the_power_last_and_narrow_before_widenin
         Phase.VISIBILITY,
         Phase.ADD_MEMBERS,
         Phase.PROTECTION,
+        Phase.COPIES,
     ]
     assert guest == sorted(guest)
     assert image == sorted(image)

@@ -10,6 +10,7 @@ import pytest
 from tests.golden import cases
 
 from imagegate.model import Finding, Remedy, RemedyState, Severity, Verdict, Violation
+from imagegate.report import junit
 from imagegate.result import Counts, ExitCode, ScopeInfo, Story, count
 
 WAIVER = cases.Waiver(reason="x", approved_by="y", until=date(2026, 12, 31))
@@ -49,6 +50,9 @@ ATTESTED = finding(Verdict.UNKNOWN, attestation=WORD)
         ([PASS], {}, 0),
         ([PASS, IDLE, WAIVED, FIXED, ATTESTED], {}, 0),
         ([IDLE], {}, 0),
+        # a protection of an earlier run that could not be put back
+        ([PASS], {"owed": ("golden is NOT PROTECTED any more",)}, 11),
+        ([FAIL], {"owed": ("golden is NOT PROTECTED any more",)}, 11),
         # a fail
         ([PASS, FAIL], {}, 1),
         ([PLANNED], {}, 1),
@@ -112,3 +116,9 @@ def test_a_waiver_covers_no_unknown() -> None:
 def test_a_story_has_its_say_and_the_worse_one_counts(finding_, told, code):
     story = Story(key="capture", record={}, code=None if told is None else ExitCode(told))
     assert replace(cases.compliant(), findings=[finding_], story=story).exit_code == code
+
+
+def test_a_protection_that_is_owed_is_an_error_for_readers_of_junit_alone():
+    owed = replace(cases.compliant(), owed=("golden is NOT PROTECTED any more",))
+    assert 'type="owed" message="golden is NOT PROTECTED any more"' in "".join(junit.render(owed))
+    assert 'type="owed"' not in "".join(junit.render(cases.compliant()))

@@ -414,3 +414,51 @@ def test_a_restart_that_helps_nothing_is_not_repeated():
     [finding] = machine.findings.values()
     assert len(world.applied) == 1
     assert finding.remedy.state is RemedyState.NOT_VERIFIED
+
+
+# ---- the way back
+
+
+def test_a_number_comes_back_and_what_was_no_dword_does_not():
+    value = Registry(path=r"HKLM\A", name="x")
+    step = SetRegistryNumber(value=value, number=0, **SAID)
+    before = seen({value: RegistryFact(present=True, type="REG_DWORD", number=7)})
+    back = step.inverse(before)
+    assert (back.number, back.summary, back.undo) == (7, "set x to 7", "set it to 0")
+    assert back.simulate(step.simulate(before)) == before
+    for was in (
+        RegistryFact(present=False),
+        RegistryFact(present=True, type="REG_SZ", text="7"),
+        RegistryFact(present=True, type="REG_QWORD", number=7),
+        RegistryFact(present=True, type="REG_DWORD", number=2**32),
+    ):
+        assert step.inverse(seen({value: was})) is None
+    assert "reg.exe" in step.no_way_back
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (sysprep(), "build the instance again"),
+        (ToastSysprep(since=NOW, **SAID), "build the instance again"),
+        (RestartGuest(since=NOW, **SAID), "start what ran before"),
+        (RemoveAppxPackage(full_name="a", **SAID), "not kept"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_cannot_be_taken_back_says_what_a_person_can_do(step, words):
+    assert step.inverse(seen({})) is None
+    assert words in step.no_way_back
+
+
+def test_a_journal_keeps_no_text_of_logs_no_metadata_and_no_other_packages():
+    log = written(NOW, "hunter2")
+    before = under_way(1, errors=log, actions=log)
+    kept = sysprep().kept(before)
+    assert kept == before.with_fact(SETUP_ERRORS, written(NOW)).with_fact(SETUP_ACTIONS, written(NOW))
+    toast = ToastSysprep(since=NOW, **SAID)
+    kept = toast.kept(seen({SERVER: server("w", metadata=(("db", "hunter2"),)), SETUP_ERRORS: log, WINDOWS: WINDOW}))
+    assert (kept[SERVER], kept[SETUP_ERRORS]) == (server("w"), written(NOW))
+    one = AppxPackage(full_name="a", name="n", users=1, provisioned=False)
+    kept = RemoveAppxPackage(full_name="a", **SAID).kept(seen({APPX: AppxFact(packages=(one, replace(one, full_name="b")))}))
+    assert kept[APPX].packages == (one,)

@@ -171,3 +171,62 @@ def test_a_start_type_that_changed_or_a_service_that_went_forbids_the_write_and_
     assert SET.basis(service()) == SET.basis(service(state="stopped"))
     assert SET.basis(service()) != SET.basis(service("disabled"))
     assert SET.basis(service()) != SET.basis(given({SERVICE: ServiceFact(present=False)}))
+
+
+# ---- the way back
+
+
+def test_a_registration_is_taken_back_by_deleting_the_task_and_that_by_registering_it():
+    back = register().inverse(EMPTY)
+    assert isinstance(back, steps.DeleteTask)
+    assert back.action(tasks(MADE)) == CommandLine(line=r'schtasks /delete /tn "\Renew it" /f')
+    assert back.simulate(register().simulate(tasks(OTHER))) == tasks(OTHER)
+    assert (back.done(tasks(MADE)), back.done(tasks(OTHER))) == (False, True)
+    again = back.inverse(tasks(MADE, OTHER))
+    assert isinstance(again, steps.RegisterTask)
+    assert again.xml() == register().xml()
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        (replace(MADE, enabled=False),),
+        (replace(MADE, user="S-1-5-19"),),
+        (replace(MADE, triggers=(*MADE.triggers, TaskTrigger(kind="logon"))),),
+        (replace(MADE, actions=(TaskAction(command=EXE, arguments="/release"),)),),
+        (replace(MADE, others=1),),
+        (MADE, replace(MADE, name=r"\RENEW IT")),
+    ],
+)
+def test_a_task_that_somebody_changed_since_is_not_deleted(since):
+    back = register().inverse(EMPTY)
+    assert back.basis(tasks(MADE, OTHER)) == back.basis(tasks(MADE)) == back.basis(register().simulate(EMPTY))
+    assert back.basis(tasks(*since)) != back.basis(tasks(MADE))
+    assert back.inverse(tasks(*since)) is None, "what was deleted could not be made again"
+
+
+def test_a_task_that_cannot_be_read_any_more_is_neither_gone_nor_deleted():
+    back, odd = register().inverse(EMPTY), tasks(unreadable=(r"\Renew it",))
+    assert not back.done(odd)
+    assert back.basis(odd) != back.basis(tasks(MADE))
+    assert back.inverse(odd) is None
+
+
+@pytest.mark.parametrize("there", [tasks(replace(OTHER, name=r"\renew it")), tasks(unreadable=(r"\Renew it",))])
+def test_a_task_that_was_there_before_is_nobodys_to_delete(there):
+    assert register().inverse(there) is None
+    assert "was there before" in register().no_way_back
+
+
+def test_a_journal_keeps_nothing_of_other_tasks():
+    secret = replace(OTHER, actions=(TaskAction(command="ipconfig", arguments="hunter2"),))
+    for step in (register(), register().inverse(EMPTY)):
+        assert step.kept(tasks(secret, MADE, unreadable=(r"\Odd",))) == tasks(MADE)
+
+
+def test_a_start_type_is_set_back_to_what_it_was():
+    back = SET.inverse(service("disabled"))
+    assert back.action(service("demand")) == CommandLine(line="sc config cloudbase-init start= disabled")
+    assert back.simulate(SET.simulate(service("disabled"))) == service("disabled")
+    assert back.undo == "sc config cloudbase-init start= demand"
+    assert SET.inverse(given({SERVICE: ServiceFact(present=False)})) is None

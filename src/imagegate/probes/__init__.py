@@ -10,14 +10,20 @@ from imagegate.probes.catalog import (
     NamesakesProbe,
 )
 from imagegate.probes.console import ConsoleBox, ConsoleFact
+from imagegate.probes.copies import Content, CopiesFact, CopiesProbe, Copy
+from imagegate.probes.disk import DiskSpace, DiskSpaceFact
 from imagegate.probes.file import File, FileFact, FileKind
+from imagegate.probes.fstab import FSTAB, FstabEntry, FstabFact, FstabProbe
 from imagegate.probes.image import IMAGE, MEMBERS, ImageFact, ImageProbe, Member, MembersFact, MembersProbe
 from imagegate.probes.kernel import KernelOption, KernelOptionFact
+from imagegate.probes.membership import MEMBERSHIP, MembershipFact, MembershipProbe
 from imagegate.probes.origin import ORIGIN, OriginImageFact, OriginImageProbe
 from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact, MemberProjectsProbe
+from imagegate.probes.proxy import PROXY, ProxyFact, ProxyFile, ProxyProbe
 from imagegate.probes.registry import Registry, RegistryFact
 from imagegate.probes.server import FLAVOR, SERVER, FlavorFact, FlavorProbe, ServerFact, ServerProbe
 from imagegate.probes.service import Service, ServiceFact
+from imagegate.probes.source_image import SOURCE_IMAGE, SourceImageFact, SourceImageProbe
 from imagegate.probes.task import ScheduledTask, TaskAction, TasksFact, TasksOf, TaskTrigger
 from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiversProbe, WaiverUse
 from imagegate.probes.windows import (
@@ -46,15 +52,19 @@ __all__ = [
     "ACCOUNTS",
     "APPX",
     "FLAVOR",
+    "FSTAB",
     "GENERATIONS",
     "IMAGE",
     "MEMBERS",
+    "MEMBERSHIP",
     "MEMBER_PROJECTS",
     "NAMESAKES",
     "ORIGIN",
+    "PROXY",
     "REARM",
     "SERVER",
     "SETUP_LOGS",
+    "SOURCE_IMAGE",
     "WAIVERS",
     "WINDOWS",
     "AccountsFact",
@@ -66,6 +76,12 @@ __all__ = [
     "AppxProbe",
     "ConsoleBox",
     "ConsoleFact",
+    "Content",
+    "CopiesFact",
+    "CopiesProbe",
+    "Copy",
+    "DiskSpace",
+    "DiskSpaceFact",
     "File",
     "FileFact",
     "FileKind",
@@ -73,6 +89,9 @@ __all__ = [
     "FlavorProbe",
     "FreeSpace",
     "FreeSpaceFact",
+    "FstabEntry",
+    "FstabFact",
+    "FstabProbe",
     "GenerationsFact",
     "GenerationsProbe",
     "ImageFact",
@@ -85,10 +104,15 @@ __all__ = [
     "MemberProjectsProbe",
     "MembersFact",
     "MembersProbe",
+    "MembershipFact",
+    "MembershipProbe",
     "NamesakesFact",
     "NamesakesProbe",
     "OriginImageFact",
     "OriginImageProbe",
+    "ProxyFact",
+    "ProxyFile",
+    "ProxyProbe",
     "RearmFact",
     "RearmProbe",
     "Registry",
@@ -100,6 +124,8 @@ __all__ = [
     "ServiceFact",
     "ShellCommand",
     "ShellCommandFact",
+    "SourceImageFact",
+    "SourceImageProbe",
     "TaskAction",
     "TaskTrigger",
     "TasksFact",

@@ -68,10 +68,12 @@ class ImageProbe(Probe[ImageFact]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A project that an image is shared with. Whatever the status, it has access."""
+    """A project that an image is shared with. Whatever the status, it has access. ``since`` is when the row was last
+    changed, as the API writes it."""
 
     project: str
     status: str
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

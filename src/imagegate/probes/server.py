@@ -7,13 +7,17 @@ from typing import ClassVar
 
 from imagegate.model import Probe, Source
 
+RUNNING = 1
+"""``OS-EXT-STS:power_state`` of a server that is on."""
+
 SHUTDOWN = 4
 """``OS-EXT-STS:power_state`` of a server that is off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFact:
-    """One server. ``power_state`` is 1 for on, 4 for off; ``updated`` as the API writes it.
+    """One server. ``power_state`` is 1 for on, 4 for off; ``updated`` as the API writes it. ``protected``: whether the
+    instance cannot be deleted (NHN Cloud), None where the cloud does not say; images have a protection of their own.
 
     Source: compute API reference, "List Servers Detailed", extended status attributes.
     """
@@ -31,6 +35,7 @@ class ServerFact:
     updated: str | None = None
     launched_at: str | None = None
     locked: bool | None = None
+    protected: bool | None = None
     metadata: tuple[tuple[str, str], ...] = ()
 
     @property

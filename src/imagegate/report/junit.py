@@ -111,6 +111,8 @@ def _scope_cases(result: Result) -> Iterator[tuple[str, _Outcome]]:
         yield f"instance {name}", _Outcome(tag="error", kind="missing", message="could not be looked for")
     for name in result.scope.unselected:
         yield f"a rule for {name}", _Outcome(tag="error", kind="unselected", message="no rule of the policy selects it")
+    for text in result.owed:
+        yield "protection", _Outcome(tag="error", kind="owed", message=text)
     if result.limit is not None:
         yield "limits", _Outcome(tag="error", kind="limit", message=f"nothing was applied: {result.limit}")
     story = result.story

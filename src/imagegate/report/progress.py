@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -24,6 +25,14 @@ _SAME_REASON = 10
 _LINES = 100
 
 
+@dataclass(slots=True)
+class _Move:
+    """How far a lengthy step has told that it is."""
+
+    quarters: int = 0
+    task: TaskID | None = None
+
+
 class TerminalProgress:
     """Shows the progress of a run on ``console``. Thread-safe; ``close`` (or ``with``) puts the terminal right.
 
@@ -39,6 +48,8 @@ class TerminalProgress:
         self._count = 0
         self._reasons: Counter[str] = Counter()
         self._named = 0
+        self._moving: dict[tuple[str, str], _Move] = {}
+        self._transfers: Progress | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -88,10 +99,36 @@ class TerminalProgress:
         if step.patience_s:
             self._say(line(0, f"{visible(target.name)}: {visible(step.summary)} …"))
 
+    def moved(self, target: Target, step: Step, done: int, total: int) -> None:
+        """Data moves: a bar for each lengthy step on a terminal, a line for each quarter elsewhere."""
+        with self._lock:
+            what = f"{visible(target.name)}: {visible(step.summary)}"
+            move = self._moving.setdefault((target.key, step.summary), _Move())
+            if not isinstance(self._console, PlainOut) and self._console.is_terminal:
+                if self._transfers is None:
+                    self._transfers = _transfers(self._console)
+                    self._transfers.start()
+                if move.task is None:
+                    move.task = self._transfers.add_task(what, total=total)
+                self._transfers.update(move.task, completed=done)
+            elif total and done * _QUARTERS // total > move.quarters:
+                move.quarters = done * _QUARTERS // total
+                self._say(line(0, f"{what} … {100 * done // total} % of {_mebibytes(total)}"))
+
     def applied(self, target: Target, step: Step, problem: str | None) -> None:
         """A step came to its end."""
+        with self._lock:
+            move = self._moving.pop((target.key, step.summary), None)
+            if self._transfers is not None and move is not None and move.task is not None:
+                self._transfers.remove_task(move.task)
+            if not self._moving:
+                self._end_transfers()
         end = ("done", "green") if problem is None else (f"failed: {problem}", "bold red")
         self._say(line(0, f"{visible(target.name)}: {visible(step.summary)} … ", end))
+
+    def waiting(self, target: Target, holder: str) -> None:
+        """Somebody else holds a target."""
+        self._say(line(0, f"{visible(target.name)}: waiting for {visible(holder)} …"))
 
     def close(self) -> None:
         """Take the bar away and say how many unnamed targets there were; idempotent."""
@@ -99,11 +136,18 @@ class TerminalProgress:
             if self._bar is not None:
                 self._bar.stop()
                 self._bar = None
+            self._moving.clear()
+            self._end_transfers()
             unnamed = sum(self._reasons.values()) - self._named
             self._reasons.clear()
             self._named = 0
             if unnamed:
                 self._say(line(0, ("could not be seen", "magenta"), f" … and {unnamed:,} more"))
+
+    def _end_transfers(self) -> None:
+        if self._transfers is not None:
+            self._transfers.stop()
+            self._transfers = None
 
     def _say(self, text: Line) -> None:
         with self._lock, contextlib.suppress(OSError, ValueError):  # nobody reads: that must not cost the run
@@ -121,3 +165,22 @@ def _bar(console: Console) -> Progress:
 
     columns = (TextColumn("looking at targets"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, transient=True, refresh_per_second=5)
+
+
+def _transfers(console: Console) -> Progress:
+    from rich.progress import (  # noqa: PLC0415 - only for terminals
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    name = TextColumn("{task.description}", markup=False)
+    columns = (name, BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, refresh_per_second=5)
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"

@@ -25,16 +25,17 @@ def write_reports(
     """
     run = folder / result.run_id
     run.mkdir(parents=True, exist_ok=True)
-    _write(run / "report.json", document.render(result))
-    _write(run / "junit.xml", junit.render(result))
-    _write(run / "report.txt", terminal.render(result, next_command=next_command))
+    write_file(run / "report.json", document.render(result))
+    write_file(run / "junit.xml", junit.render(result))
+    write_file(run / "report.txt", terminal.render(result, next_command=next_command))
     problem = _point(folder / LATEST, result.run_id)
     if problem is not None and say is not None:
         say(f"{folder / LATEST} was not repointed: {problem}")
     return run
 
 
-def _write(path: Path, chunks: Iterable[str]) -> None:
+def write_file(path: Path, chunks: Iterable[str]) -> None:
+    """Write ``chunks``, whole or not at all, flushed to disk."""
     temporary = _beside(path)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
     try:

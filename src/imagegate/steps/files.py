@@ -28,6 +28,8 @@ class GuestStep(Step):
 class EmptyFile(GuestStep):
     """Make ``file`` an empty regular file. Mode, owner and (with GNU or busybox ``cp -a``) security context stay."""
 
+    no_way_back: ClassVar[str] = "what the file held was never kept, and cannot come back"
+
     file: File
     mode_if_new: str = "0444"
 
@@ -50,7 +52,7 @@ class EmptyFile(GuestStep):
         return now.kind is FileKind.REGULAR and now.size == 0
 
     def script(self) -> str:
-        path, temporary = shlex.quote(self.file.path), f'{shlex.quote(_temporary(self.file.path))}"$$"'
+        path, temporary = shlex.quote(self.file.path), f'{shlex.quote(successor(self.file.path))}"$$"'
         return (
             f"f={path}; t={temporary}\n"
             'if [ -L "$f" ]; then echo "$f is a link" >&2; exit 3; fi\n'
@@ -65,6 +67,8 @@ class EmptyFile(GuestStep):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkFile(GuestStep):
     """Replace ``file``, a regular file or a link, by a link to ``to``."""
+
+    no_way_back: ClassVar[str] = "what the file held was never kept, and cannot come back"
 
     file: File
     to: str
@@ -83,8 +87,22 @@ class LinkFile(GuestStep):
         now = seen[self.file]
         return now.kind is FileKind.LINK and now.resolved == self.to
 
+    def inverse(self, before: Facts) -> Step | None:
+        """A link that led straight to its end can be made again; the content of a file cannot."""
+        was = before[self.file]
+        if was.kind is not FileKind.LINK or was.link_to is None or was.link_to != was.resolved:
+            return None
+        return replace(
+            self,
+            to=was.link_to,
+            summary=f"make {self.file.path} a link to {was.link_to} again",
+            why=f"takes back: {self.summary}",
+            undo=f"make it a link to {self.to}",
+            then=None,
+        )
+
     def script(self) -> str:
-        path, temporary = shlex.quote(self.file.path), f'{shlex.quote(_temporary(self.file.path))}"$$"'
+        path, temporary = shlex.quote(self.file.path), f'{shlex.quote(successor(self.file.path))}"$$"'
         return (
             f"f={path}; t={temporary}; to={shlex.quote(self.to)}\n"
             'if [ -L "$f" ] || [ -f "$f" ]; then :; else echo "$f is not a file or a link" >&2; exit 3; fi\n'
@@ -94,6 +112,7 @@ class LinkFile(GuestStep):
         )
 
 
-def _temporary(path: str) -> str:
+def successor(path: str) -> str:
+    """Where a file's successor is written: beside it, so that a rename puts it in place."""
     folder, name = posixpath.split(path)
     return posixpath.join(folder, f"{_TEMPORARY}{name}.")

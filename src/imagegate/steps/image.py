@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
-from imagegate.model import Facts, Probe, Source
-from imagegate.probes.image import IMAGE, MEMBERS, Member, MembersFact
+from imagegate.model import Facts, Level, Phase, Probe, Source, Step
+from imagegate.probes.image import IMAGE, MEMBERS, ImageFact, Member, MembersFact
 from imagegate.steps.call import ApiStep, Call
 
 _PATCH = "application/openstack-images-v2.1-json-patch"
+_NARROW: dict[str, Literal["shared", "private"]] = {"shared": "shared", "private": "private"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,13 @@ class ImageStep(ApiStep):
     @property
     def reads(self) -> tuple[Probe[Any], ...]:
         return (IMAGE,)
+
+    def kept(self, seen: Facts) -> Facts:
+        return Step.kept(self, seen).reduced(IMAGE, self._lean)
+
+    def _lean(self, image: ImageFact) -> ImageFact:
+        """What a journal keeps of the record: no properties and tags, since people put passwords there."""
+        return replace(image, properties=(), tags=())
 
 
 def patch(seen: Facts, op: Literal["add", "replace", "remove"], field: str, value: object = None) -> Call:
@@ -59,10 +67,29 @@ class SetProtected(ImageStep):
     def call(self, seen: Facts) -> Call:
         return patch(seen, "replace", "protected", self.protected)
 
+    def inverse(self, before: Facts) -> Step | None:
+        was = before[IMAGE].protected
+        return protection(protected=was, why=f"takes back: {self.summary}")
+
+
+def protection(*, protected: bool, why: str) -> SetProtected:
+    """The step that sets the protection; taking it away is DISRUPTIVE."""
+    return SetProtected(
+        protected=protected,
+        subject="protected",
+        summary=f"{'protect the image against' if protected else 'allow'} deletion",
+        level=Level.SAFE if protected else Level.DISRUPTIVE,
+        phase=Phase.PROTECTION if protected else Phase.UNPROTECT,
+        why=why,
+        undo=f"set protected to {'false' if protected else 'true'}",
+    )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetVisibility(ImageStep):
     """Change who can see the image."""
+
+    no_way_back: ClassVar[str] = "an image is not opened to everybody by an undo"
 
     visibility: Literal["shared", "private"]
 
@@ -83,6 +110,19 @@ class SetVisibility(ImageStep):
 
     def call(self, seen: Facts) -> Call:
         return patch(seen, "replace", "visibility", self.visibility)
+
+    def inverse(self, before: Facts) -> Step | None:
+        was = _NARROW.get(before[IMAGE].visibility)
+        if was is None:
+            return None
+        return replace(
+            self,
+            visibility=was,
+            summary=f"change visibility from {self.visibility} to {was}",
+            why=f"takes back: {self.summary}",
+            undo=f"set visibility to {self.visibility}",
+            then=None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +156,17 @@ class AddMember(_MemberStep):
     def done(self, seen: Facts) -> bool:
         return self._member(seen) is not None
 
+    def inverse(self, before: Facts) -> Step | None:
+        return RemoveMember(
+            project=self.project,
+            subject=self.subject,
+            summary=f"remove member {self.project}",
+            level=Level.DISRUPTIVE,
+            phase=Phase.REMOVE_MEMBERS,
+            why=f"takes back: {self.summary}",
+            undo=f"add member {self.project}; it has to accept again",
+        )
+
     def call(self, seen: Facts) -> Call:
         body = {"member": self.project}
         return Call(
@@ -128,6 +179,8 @@ class AddMember(_MemberStep):
 class RemoveMember(_MemberStep):
     """Take a project's access away; it ends at once."""
 
+    no_way_back: ClassVar[str] = "it was not seen to be a member before"
+
     def simulate(self, seen: Facts) -> Facts:
         left = tuple(member for member in seen[MEMBERS].members if member.project != self.project)
         return seen.with_fact(MEMBERS, MembersFact(members=left))
@@ -135,6 +188,20 @@ class RemoveMember(_MemberStep):
     def done(self, seen: Facts) -> bool:
         """The API hides the members of an image that is not shared: hidden is not removed."""
         return seen[IMAGE].visibility == "shared" and self._member(seen) is None
+
+    def inverse(self, before: Facts) -> Step | None:
+        if self._member(before) is None:
+            return None
+        return AddMember(
+            project=self.project,
+            subject=self.subject,
+            summary=f"add member {self.project}",
+            level=Level.DISRUPTIVE,
+            phase=Phase.ADD_MEMBERS,
+            why=f"takes back: {self.summary}",
+            undo=f"remove member {self.project}",
+            then=f"project {self.project} accepts the image again to see it in its list",
+        )
 
     def call(self, seen: Facts) -> Call:
         path = f"{self._path(seen)}/{quote(self.project, safe='')}"

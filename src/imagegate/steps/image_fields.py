@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
 from imagegate.errors import StepRefused
-from imagegate.model import Facts, Probe
+from imagegate.model import Facts, Probe, Step
 from imagegate.probes.catalog import NAMESAKES, NamesakesFact, NamesakesProbe
-from imagegate.probes.image import IMAGE
+from imagegate.probes.image import IMAGE, WITHHELD, ImageFact
 from imagegate.steps.call import Call
 from imagegate.steps.image import ImageStep, patch
 
@@ -45,10 +45,23 @@ class Rename(ImageStep):
     def call(self, seen: Facts) -> Call:
         return replace(patch(seen, "replace", "name", self.name), claim=self.name)
 
+    def inverse(self, before: Facts) -> Step | None:
+        """Those who choose it by its name are told again: ``then`` stays."""
+        was = before[IMAGE].name
+        return replace(
+            self,
+            name=was,
+            summary=f"rename the image to {was}",
+            why=f"takes back: {self.summary}",
+            undo=f"rename it to {self.name}",
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetProperty(ImageStep):
     """Set a custom property, or (``value`` None) remove it."""
+
+    no_way_back: ClassVar[str] = "it is named like a secret: what it said was never kept, and cannot come back"
 
     key: str
     value: str | None
@@ -72,6 +85,27 @@ class SetProperty(ImageStep):
         if self.value is None:
             return patch(seen, "remove", self.key)
         return patch(seen, "add" if self._now(seen) is None else "replace", self.key, self.value)
+
+    def inverse(self, before: Facts) -> Step | None:
+        was = self._now(before)
+        if was == WITHHELD:
+            return None
+        return replace(
+            self,
+            value=was,
+            summary=_edit(self.key, was),
+            why=f"takes back: {self.summary}",
+            undo=_edit(self.key, self.value),
+            then=None,
+        )
+
+    def _lean(self, image: ImageFact) -> ImageFact:
+        mine = tuple(pair for pair in image.properties if pair[0] == self.key)
+        return replace(image, properties=mine, tags=())
+
+
+def _edit(key: str, value: str | None) -> str:
+    return f"remove property {key}" if value is None else f"set property {key} to {value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +138,20 @@ class SetTag(ImageStep):
             already=frozenset() if self.there else frozenset({404}),
         )
 
+    def inverse(self, before: Facts) -> Step | None:
+        was = self.tag in before[IMAGE].tags
+        return replace(
+            self,
+            there=was,
+            summary=f"{'add' if was else 'remove'} tag {self.tag}",
+            why=f"takes back: {self.summary}",
+            undo=f"{'add' if self.there else 'remove'} tag {self.tag}",
+            then=None,
+        )
+
+    def _lean(self, image: ImageFact) -> ImageFact:
+        return replace(image, properties=(), tags=tuple(tag for tag in image.tags if tag == self.tag))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetMinimum(ImageStep):
@@ -124,3 +172,15 @@ class SetMinimum(ImageStep):
 
     def call(self, seen: Facts) -> Call:
         return patch(seen, "replace", self.field, self.value)
+
+    def inverse(self, before: Facts) -> Step | None:
+        """A minimum that was not set is 0: the API takes nothing else for it."""
+        was: int = getattr(before[IMAGE], self.field) or 0
+        return replace(
+            self,
+            value=was,
+            summary=f"set {self.field} to {was}",
+            why=f"takes back: {self.summary}",
+            undo=f"set {self.field} to {self.value}",
+            then=None,
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from imagegate.model import Facts, Probe
 from imagegate.probes.registry import RegistryFact
@@ -17,6 +17,8 @@ from imagegate.steps.windows import CommandLine, WindowsStep
 class RestartGuest(WindowsStep):
     """Restart the guest, which ends what runs on it, and wait ``patience_s`` at most until it has booted later than
     ``since`` (the guest's own clock, when this was planned)."""
+
+    no_way_back: ClassVar[str] = "a restart cannot be taken back: start what ran before and did not start by itself"
 
     since: datetime
 

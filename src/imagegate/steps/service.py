@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
-from imagegate.model import Facts, Probe
+from imagegate.model import Facts, Probe, Step
 from imagegate.probes.service import Service, ServiceStart
 from imagegate.steps.windows import CommandLine, WindowsAction, WindowsStep
 
@@ -13,6 +13,8 @@ from imagegate.steps.windows import CommandLine, WindowsAction, WindowsStep
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetServiceStart(WindowsStep):
     """Set the start type of a service that is there. Whether it runs now stays as it is."""
+
+    no_way_back: ClassVar[str] = "there was no such service before"
 
     service: Service
     start: ServiceStart
@@ -32,6 +34,19 @@ class SetServiceStart(WindowsStep):
 
     def action(self, seen: Facts) -> WindowsAction:
         return CommandLine(line=set_start(self.service.name, self.start))
+
+    def inverse(self, before: Facts) -> Step | None:
+        was = before[self.service].start
+        if was is None:
+            return None
+        return replace(
+            self,
+            start=was,
+            summary=f"set the start type of {self.service.name} to {was}",
+            why=f"takes back: {self.summary}",
+            undo=set_start(self.service.name, self.start),
+            then=None,
+        )
 
 
 def set_start(name: str, start: ServiceStart) -> str:

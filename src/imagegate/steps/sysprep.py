@@ -8,7 +8,7 @@ from __future__ import annotations
 import ntpath
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from imagegate.model import Facts, Probe
 from imagegate.probes.answer_file import AnswerFile
@@ -17,12 +17,14 @@ from imagegate.probes.server import SERVER, SHUTDOWN
 from imagegate.probes.sysprep import GENERALIZED, IMAGE_STATE, SETUP_ACTIONS, SETUP_ERRORS, SUCCESS_TAG
 from imagegate.probes.windows import WINDOWS
 from imagegate.probes.windows_file import WindowsFileFact
+from imagegate.steps.server import without_metadata
 from imagegate.steps.windows import Detached, WindowsStep
 
 _SYSPREP = r"C:\Windows\System32\Sysprep\sysprep.exe"
 _MAX_LINE = 300
 _GRACE_S = 60.0
 """A look reads the registry before the files: a tag that is only just there says nothing about the state."""
+_FOR_GOOD = "what was generalised stays so: build the instance again from the image that it was made of"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,8 @@ class Generalize(WindowsStep):
     ``answers`` is the answer file: the command names it without its folder, where it is therefore started. ``since``
     is the guest's own clock when this was planned; what is older than that proves nothing.
     """
+
+    no_way_back: ClassVar[str] = _FOR_GOOD
 
     answers: AnswerFile
     since: datetime
@@ -51,6 +55,11 @@ class Generalize(WindowsStep):
 
     def done(self, seen: Facts) -> bool:
         return seen[IMAGE_STATE].text == GENERALIZED and is_newer(seen[SUCCESS_TAG], self.since)
+
+    def kept(self, seen: Facts) -> Facts:
+        """Without what the logs say, which matters while it runs only."""
+        facts = WindowsStep.kept(self, seen)
+        return facts.reduced(SETUP_ERRORS, _without_text).reduced(SETUP_ACTIONS, _without_text)
 
     def stuck(self, seen: Facts) -> str | None:
         return _error(seen, self.since) or self._ended(seen) or self._silent(seen)
@@ -92,6 +101,8 @@ class ToastSysprep(WindowsStep):
     The answer comes from standard input, which PowerShell leaves to the command (``-InputFormat None``).
     """
 
+    no_way_back: ClassVar[str] = _FOR_GOOD
+
     since: datetime
 
     @property
@@ -108,12 +119,21 @@ class ToastSysprep(WindowsStep):
     def done(self, seen: Facts) -> bool:
         return seen[SERVER].is_off
 
+    def kept(self, seen: Facts) -> Facts:
+        """Without what the log says, and without metadata."""
+        facts = WindowsStep.kept(self, seen)
+        return facts.reduced(SETUP_ERRORS, _without_text).reduced(SERVER, without_metadata)
+
     def stuck(self, seen: Facts) -> str | None:
         return _error(seen, self.since)
 
     def action(self, seen: Facts) -> Detached:
         shell = "powershell.exe -NoLogo -ExecutionPolicy Bypass -InputFormat None -Command ToastSysprep"
         return Detached(line=f'cmd.exe /d /c "echo Y| {shell}"', folder=r"C:\Windows\System32")
+
+
+def _without_text(log: WindowsFileFact) -> WindowsFileFact:
+    return replace(log, tail=None)
 
 
 def is_newer(file: WindowsFileFact, than: datetime) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 from xml.sax.saxutils import escape
 
-from imagegate.model import Facts, Probe
-from imagegate.probes.task import ScheduledTask, TaskAction, TasksOf, TaskTrigger
+from imagegate.model import Facts, Level, Probe, Step
+from imagegate.probes.task import ScheduledTask, TaskAction, TasksFact, TasksOf, TaskTrigger
 from imagegate.steps.windows import CommandLine, WindowsAction, WindowsStep
 
 SYSTEM_SID = "S-1-5-18"
@@ -52,12 +52,9 @@ _XML = """\
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterTask(WindowsStep):
-    r"""Register a task that runs ``command`` with ``arguments`` as SYSTEM whenever Windows starts.
-
-    ``name`` is its path (``\imagegate-renew``). ``tasks`` is the probe that shows it, for the program of ``command``.
-    Nothing is overwritten: Windows refuses a name that is taken, also by a task that ``tasks`` does not show.
-    """
+class _TaskStep(WindowsStep):
+    r"""``name`` is the task's path (``\imagegate-renew``). ``tasks`` is the probe that shows it, for the program of
+    ``command``."""
 
     tasks: TasksOf
     name: str
@@ -70,13 +67,35 @@ class RegisterTask(WindowsStep):
         return (self.tasks,)
 
     def basis(self, seen: Facts) -> object:
-        """What has the name already: planned from nothing, so that whatever turns up later forbids the write."""
-        fact = seen[self.tasks]
-        return (tuple(filter(self._mine, fact.tasks)), tuple(name for name in fact.unreadable if self._called(name)))
+        """All that has the name, with its content."""
+        return self._named(seen)
 
-    def simulate(self, seen: Facts) -> Facts:
+    def kept(self, seen: Facts) -> Facts:
+        return WindowsStep.kept(self, seen).reduced(self.tasks, self._lean)
+
+    def _lean(self, fact: TasksFact) -> TasksFact:
+        """What a journal keeps: what runs in other tasks may hold secrets."""
+        return replace(
+            fact,
+            tasks=tuple(filter(self._mine, fact.tasks)),
+            unreadable=tuple(filter(self._called, fact.unreadable)),
+        )
+
+    def _named(self, seen: Facts) -> tuple[tuple[ScheduledTask, ...], tuple[str, ...]]:
+        fact = self._lean(seen[self.tasks])
+        return fact.tasks, fact.unreadable
+
+    def _with(self, seen: Facts, *mine: ScheduledTask) -> Facts:
+        """The facts with these as all that can be read and has the name."""
         fact = seen[self.tasks]
-        new = ScheduledTask(
+        others = [task for task in fact.tasks if not self._mine(task)]
+        tasks = tuple(sorted([*others, *mine], key=lambda task: task.name))
+        return seen.with_fact(self.tasks, replace(fact, tasks=tasks, total=fact.total + len(tasks) - len(fact.tasks)))
+
+    @property
+    def _registered(self) -> ScheduledTask:
+        """The task as it is listed once it is registered."""
+        return ScheduledTask(
             name=self.name,
             enabled=True,
             triggers=(TaskTrigger(kind="boot"),),
@@ -85,9 +104,30 @@ class RegisterTask(WindowsStep):
             actions=(self._action,),
             on_ac_only=False,
         )
-        others = [task for task in fact.tasks if not self._mine(task)]
-        tasks = tuple(sorted([*others, new], key=lambda task: task.name))
-        return seen.with_fact(self.tasks, replace(fact, tasks=tasks, total=fact.total + len(tasks) - len(fact.tasks)))
+
+    @property
+    def _action(self) -> TaskAction:
+        return TaskAction(command=self.command, arguments=self.arguments)
+
+    def _called(self, name: str) -> bool:
+        return name.lower() == self.name.lower()
+
+    def _mine(self, task: ScheduledTask) -> bool:
+        return self._called(task.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterTask(_TaskStep):
+    """Register a task that runs ``command`` with ``arguments`` as SYSTEM whenever Windows starts.
+
+    It is planned from nothing of its name, so that whatever turns up later forbids the write. Nothing is overwritten:
+    Windows refuses a name that is taken, also by a task that ``tasks`` does not show.
+    """
+
+    no_way_back: ClassVar[str] = "a task of this name was there before, which is not deleted"
+
+    def simulate(self, seen: Facts) -> Facts:
+        return self._with(seen, self._registered)
 
     def done(self, seen: Facts) -> bool:
         """Whether the task is there with its content, which the program that registers it may have lost."""
@@ -114,15 +154,55 @@ class RegisterTask(WindowsStep):
         text = _XML.format_map({key: escape(word) for key, word in words.items()})
         return ("\ufeff" + text.replace("\n", "\r\n")).encode("utf-16-le")
 
-    @property
-    def _action(self) -> TaskAction:
-        return TaskAction(command=self.command, arguments=self.arguments)
+    def inverse(self, before: Facts) -> Step | None:
+        if self._named(before) != ((), ()):
+            return None
+        return DeleteTask(
+            tasks=self.tasks,
+            name=self.name,
+            description=self.description,
+            command=self.command,
+            arguments=self.arguments,
+            subject=self.subject,
+            summary=f"delete the task {self.name}",
+            level=Level.DISRUPTIVE,
+            phase=self.phase,
+            why=f"takes back: {self.summary}",
+            undo="register it again",
+        )
 
-    def _called(self, name: str) -> bool:
-        return name.lower() == self.name.lower()
 
-    def _mine(self, task: ScheduledTask) -> bool:
-        return self._called(task.name)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteTask(_TaskStep):
+    """Delete the task that ``RegisterTask`` with the same fields registered, if it is still as it was seen then."""
+
+    no_way_back: ClassVar[str] = "the task was not as imagegate registers it, and its definition was not kept"
+
+    def simulate(self, seen: Facts) -> Facts:
+        return self._with(seen)
+
+    def done(self, seen: Facts) -> bool:
+        return self._named(seen) == ((), ())
+
+    def action(self, seen: Facts) -> WindowsAction:
+        return CommandLine(line=delete_task(self.name))
+
+    def inverse(self, before: Facts) -> Step | None:
+        if self._named(before) != ((self._registered,), ()):
+            return None
+        return RegisterTask(
+            tasks=self.tasks,
+            name=self.name,
+            description=self.description,
+            command=self.command,
+            arguments=self.arguments,
+            subject=self.subject,
+            summary=f"register the task {self.name}",
+            level=self.level,
+            phase=self.phase,
+            why=f"takes back: {self.summary}",
+            undo=delete_task(self.name),
+        )
 
 
 def delete_task(name: str) -> str:

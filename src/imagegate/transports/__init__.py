@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import threading
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from imagegate.errors import Owner
 from imagegate.model import Facts, Probe, Source, Step, Target
@@ -46,6 +47,24 @@ class Discovery:
     catalogs: tuple[CatalogScope, ...] = ()
     auditors: tuple[Auditor, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Who hears of a lengthy step, and who can end it: ``moved`` is told bytes done and bytes in all; ``cancelled`` is
+    set from anywhere."""
+
+    moved: Callable[[int, int], None]
+    cancelled: threading.Event
+
+
+@runtime_checkable
+class Carrier(Protocol):
+    """What a transport also is that carries out lengthy steps."""
+
+    def carry(self, target: Target, step: Step, seen: Facts, watch: Watch) -> None:
+        """As ``Transport.apply`` for a lengthy step: no deadline for the whole, but for every silence. Cancelled, it
+        takes back what it began and raises ``StepError``, which names what is left."""
 
 
 class Transport(Protocol):

@@ -21,7 +21,7 @@ def installed(*packages: AppxPackage):
 def only_for(users: int, name: str = "Contoso.Notes"):
     """The violation of a package."""
     return wrong(
-        package(name).full_name, "provisioned for all users, or removed", f"installed for {users} of them only"
+        f"package {package(name).full_name}", "provisioned for all users, or removed", f"installed for {users} of them only"
     )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from imagegate.probes.disk import DiskSpace
 from imagegate.probes.file import File, FileKind
+from imagegate.probes.fstab import FSTAB, FstabProbe
 from imagegate.probes.kernel import KernelOption
+from imagegate.probes.proxy import PROXY, ProxyProbe
 from imagegate.probes.server import SERVER
 from imagegate.transports.linux.decode import Unclear, decode, unfit
-from imagegate.transports.linux.script import MAX_READ
+from imagegate.transports.linux.script import MAX_READ, MAX_TEXT
 
 STAT = b"81a4 3 0 0 77 1700000000\n"
 
@@ -117,7 +120,59 @@ def test_mounts() -> None:
         File(path="/x/"),
         File(path="/x", read=MAX_READ + 1),
         File(path="/x", classify="machine-id"),
+        FstabProbe(path="fstab"),
+        DiskSpace(path="/x/../y"),
+        ProxyProbe(files=("/x", "/y/")),
     ],
 )
 def test_unfit_probes(probe) -> None:
     assert unfit(probe)
+
+
+LINE = b"/dev/vdb1 /data ext4\n"
+LINES = {"stat": [b"81a4 21 0 0 77 1700000000\n"] * 2, "parent": [b"/etc\n"], "content": [LINE]}
+
+
+def test_fstab() -> None:
+    fact = look(FSTAB, LINES)
+    assert [(entry.line, entry.mount_point) for entry in fact.entries] == [(1, "/data")]
+    assert look(FSTAB, LINES | {"mount": [b"/etc/fstab"]}).mounted_over
+    link = {"stat": [b"a1ff 9 0 0 77 1700000000\n"], "parent": [b"/etc\n"], "link": [b"/x\n"], "resolved": [b"/x\n"]}
+    assert look(FSTAB, link).kind is FileKind.LINK
+
+
+def test_fstab_that_is_too_long() -> None:
+    stat = f"81a4 {MAX_TEXT + 1} 0 0 77 1700000000\n".encode()
+    with pytest.raises(Unclear, match="is longer than"):
+        look(FSTAB, LINES | {"stat": [stat, stat], "content": [b"#" * MAX_TEXT]})
+
+
+@pytest.mark.parametrize(("said", "free"), [(b"4096 25\n", 100), (b"512 1\n", 0), (b"4096 0\n", 0), (b"1024 7", 7)])
+def test_space(said, free) -> None:
+    assert look(DiskSpace(), {"space": [said]}).free_kb == free
+
+
+@pytest.mark.parametrize("fields", [{}, {"space": [b"stat: invalid option\n"]}, {"space": [b"4096 -1\n"]}])
+def test_space_that_is_not_told(fields) -> None:
+    with pytest.raises(Unclear):
+        look(DiskSpace(), fields)
+
+
+def test_proxy_files() -> None:
+    fields = {"file": [b"/etc/environment", b"/etc/profile"], "text": [b"http_proxy=x\n", b"umask 022\n"]}
+    [file] = look(PROXY, fields).files
+    assert (file.path, file.proxy, file.bypass) == ("/etc/environment", True, "unset")
+    assert look(PROXY, {}).files == ()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"file": [b"/a"], "text": []},
+        {"file": [b"/a"], "text": [b""], "unreadable": [b""]},
+        {"file": [b"/a"], "text": [b"#" * MAX_TEXT]},
+    ],
+)
+def test_proxy_files_in_doubt(fields) -> None:
+    with pytest.raises(Unclear):
+        look(PROXY, fields)

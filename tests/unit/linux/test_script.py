@@ -6,18 +6,25 @@ import os
 import shutil
 import socket
 import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from imagegate.model import Level, Phase
+from imagegate.model import Facts, Level, Phase, Seen
+from imagegate.probes.disk import DiskSpace
 from imagegate.probes.file import File, FileFact, FileKind
+from imagegate.probes.fstab import FstabProbe
 from imagegate.probes.kernel import KernelOption
+from imagegate.probes.proxy import ProxyProbe
 from imagegate.steps.files import EmptyFile, LinkFile
+from imagegate.steps.fstab import CommentFstab
 from imagegate.transports.linux import frames, script
 from imagegate.transports.linux.decode import Unclear, decode, unfit
 
 NONCE = "ig" + "a" * 32
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
 
 
@@ -199,7 +206,8 @@ def test_guest_without_tools(shell, tmp_path) -> None:
 
 
 def test_nothing_is_written_where_there_is_no_dev_null() -> None:
-    text = script.look_script(NONCE, [at(Path("/x")), KernelOption(name="a")], booted=True)
+    probes = [at(Path("/x")), KernelOption(name="a"), DiskSpace(), FstabProbe(), ProxyProbe()]
+    text = script.look_script(NONCE, probes, booted=True)
     assert "/dev/null" not in text + script.step_script(NONCE, "true") + script.bootstrap(NONCE, elevate=True)
 
 
@@ -231,3 +239,97 @@ def test_steps(shell, tmp_path) -> None:
     assert code == b"3"
     assert b"is a link" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dbus-id", "machine-id"], "no temporary file stays"
+
+
+LINES = """\
+UUID=1 / ext4 defaults 0 1
+\t/dev/vdb1 /my\\040data ext4 nofail 0 2
+//nas/x /mnt cifs password=hunter2 0 0
+/dev/vdc none swap sw"""
+FSTAB_STEP = {"subject": "x", "summary": "x", "level": Level.DISRUPTIVE, "phase": Phase.CONTENT, "why": "test"}
+
+
+def change(shell: list[str], step) -> tuple[bytes, bytes]:
+    """Run a step as root would; exit code and output."""
+    text = script.step_script(NONCE, step.script()).replace('"$(id -u)"', "0")
+    exchange = frames.parse(send(shell, text), NONCE).exchange
+    return exchange["code"][0], exchange["output"][0]
+
+
+def test_lines_of_fstab_go_and_come_back(shell, tmp_path) -> None:
+    path = tmp_path / "fstab"
+    path.write_text(LINES)
+    path.chmod(0o640)
+    probe = FstabProbe(path=str(path))
+    [before] = look(shell, probe)
+    assert [(one.line, one.device, one.mount_point) for one in before.entries] == [
+        (1, "disk", "/"), (2, "disk", r"/my\040data"), (3, "network", "/mnt"), (4, "disk", "none"),
+    ]  # fmt: skip
+    step = CommentFstab(fstab=probe, lines=((2, r"/my\040data"), (4, "none")), **FSTAB_STEP)
+    seen = Facts({probe: Seen(value=before, at=NOW)}, NOW)
+    assert change(shell, step) == (b"0", b"")
+    [after] = look(shell, probe)
+    assert after == step.simulate(seen)[probe]
+    assert "#imagegate# \t/dev/vdb1" in path.read_text()
+    assert (path.stat().st_mode & 0o777, [one.name for one in tmp_path.iterdir()]) == (0o640, ["fstab"])
+    assert change(shell, step)[0] == b"3", "they are no longer in force"
+    assert change(shell, replace(step, commented=False)) == (b"0", b"")
+    assert path.read_text().rstrip("\n") == LINES
+    assert look(shell, probe) == [before]
+
+
+@pytest.mark.parametrize("lines", [((2, "/other"),), ((1, "/"), (2, "/my data")), ((9, "/x"),), ((3, "/mnt2"),)])
+def test_a_line_that_is_another_by_now_is_left_alone(shell, tmp_path, lines) -> None:
+    path = tmp_path / "fstab"
+    path.write_text(LINES)
+    code, said = change(shell, CommentFstab(fstab=FstabProbe(path=str(path)), lines=lines, **FSTAB_STEP))
+    assert (code, path.read_text()) == (b"3", LINES)
+    assert b"is another by now" in said
+    assert b"hunter2" not in said
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "absent"])
+def test_fstab_that_is_no_plain_file_is_left_alone(shell, tmp_path, kind) -> None:
+    path = tmp_path / "fstab"
+    (tmp_path / "real").write_text(LINES)
+    {"link": lambda: path.symlink_to("real"), "folder": path.mkdir, "absent": lambda: None}[kind]()
+    [fact] = look(shell, FstabProbe(path=str(path)))
+    assert str(fact.kind) == {"folder": "directory"}.get(kind, kind)
+    assert fact.entries == ()
+    code, said = change(shell, CommentFstab(fstab=FstabProbe(path=str(path)), lines=((1, "/"),), **FSTAB_STEP))
+    assert (code, (tmp_path / "real").read_text()) == (b"3", LINES)
+    assert b"is not a regular file" in said
+
+
+def test_free_space_is_that_of_df(shell, tmp_path) -> None:
+    [fact] = look(shell, DiskSpace(path=str(tmp_path)))
+    room = os.statvfs(tmp_path)
+    assert abs(fact.free_kb - room.f_bavail * room.f_frsize // 1024) < 512 * 1024, "others write meanwhile"
+    [nothing] = look(shell, DiskSpace(path=str(tmp_path / "absent")))
+    assert nothing == f"{tmp_path}/absent: the guest's stat does not tell how much is free"
+
+
+def test_proxies_by_pattern(shell, tmp_path) -> None:
+    folder = tmp_path / "it's $(a) folder"
+    folder.mkdir()
+    (tmp_path / "environment").write_text('no_proxy="169.254.0.0/16"\n')
+    (folder / "b.sh").write_text("export http_proxy=http://user:hunter2@proxy\n")
+    (folder / "a.sh").write_text("umask 022\n")
+    (folder / "c.txt").write_text("http_proxy=x\n")
+    (folder / "d.sh").mkdir()
+    [fact] = look(shell, ProxyProbe(files=(f"{tmp_path}/environment", f"{folder}/*.sh", f"{tmp_path}/none/*.sh")))
+    assert [(one.path, one.proxy, one.bypass) for one in fact.files] == [
+        (f"{tmp_path}/environment", False, "network"), (f"{folder}/b.sh", True, "unset"),
+    ]  # fmt: skip
+    assert "hunter2" not in repr(fact)
+
+
+def test_no_file_that_could_set_a_proxy(shell, tmp_path) -> None:
+    assert look(shell, ProxyProbe(files=(f"{tmp_path}/x", f"{tmp_path}/*.sh")))[0].files == ()
+
+
+def test_a_huge_file_that_could_set_a_proxy_is_not_fetched(shell, tmp_path) -> None:
+    with (tmp_path / "x.sh").open("wb") as file:
+        file.truncate(1 << 40)
+    [said] = look(shell, ProxyProbe(files=(f"{tmp_path}/*.sh",)))
+    assert said == "a file that may set a proxy is longer than 65536 bytes"

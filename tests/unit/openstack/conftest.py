@@ -139,7 +139,8 @@ class FakeCloud:
         parts = urlsplit(handler.path)
         query = {key: values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
         headers = {key.lower(): value for key, value in handler.headers.items()}
-        request = Request(handler.command, parts.path, query, headers, json.loads(raw) if raw else None)
+        said = json.loads(raw) if raw and "json" in headers.get("content-type", "") else raw or None
+        request = Request(handler.command, parts.path, query, headers, said)
         self.log.append(request)
         reply = next((one for hook in self.hooks if (one := hook(request)) is not None), None) or self.route(request)
         body = reply.body if reply.body is not None else b"" if reply.json is None else json.dumps(reply.json).encode()
@@ -220,7 +221,8 @@ class FakeCloud:
     def glance(self, request: Request, rest: list[str]) -> Reply:
         if not rest:
             wanted = request.query.get("os_hidden") == "true"
-            rows = [one for one in self.images if bool(one.get("os_hidden")) is wanted]
+            answers = ("accepted",) if request.query.get("member_status") != "all" else ("accepted", "pending", "rejected")
+            rows = [one for one in self.images if bool(one.get("os_hidden")) is wanted and self.lists(one, answers)]
             page, problem = self.page(rows, request.query)
             if page is None:
                 return html(400, problem)
@@ -233,7 +235,16 @@ class FakeCloud:
             return html(404, f"No image found with ID {rest[0]}")
         if rest[1:] == ["members"]:
             return Reply(json={"members": self.members.get(rest[0], []), "schema": "/v2/schemas/members"})
+        if rest[1:2] == ["members"]:
+            row = next((one for one in self.members.get(rest[0], []) if one["member_id"] == rest[2]), None)
+            return html(404, f"{rest[2]} not found in the member list") if row is None else Reply(json=row)
         return Reply(json=image)
+
+    def lists(self, image: dict[str, Any], answers: tuple[str, ...]) -> bool:
+        """Whether the default list has an image: of other projects' shared ones those that ours has so answered."""
+        if image["owner"] == PROJECT or image["visibility"] != "shared" or image["id"] not in self.members:
+            return True
+        return any(row["member_id"] == PROJECT and row["status"] in answers for row in self.members[image["id"]])
 
     def nova(self, request: Request, rest: list[str]) -> Reply:
         rows = {"servers": self.servers, "flavors": self.flavors}.get(rest[0], [])

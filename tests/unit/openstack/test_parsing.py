@@ -110,12 +110,18 @@ def test_server():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("said", [True, False, None])
+def test_instance_protection(said):
+    assert parse_server(SERVER if said is None else {**SERVER, "NHN-EXT-ATTR:protect": said}, None).protected is said
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"OS-EXT-STS:power_state": "4"}, "is a string, not a whole number"),
         ({"OS-EXT-STS:power_state": True}, "is a boolean, not a whole number"),
         ({"OS-EXT-STS:task_state": 0}, "is a number, not a string"),
+        ({"NHN-EXT-ATTR:protect": "true"}, "is a string, not a boolean"),
         ({"flavor": None}, "record lacks 'flavor'"),
         ({"flavor": "m1"}, "is not an object"),
         ({"image": {}}, "record lacks 'id'"),

@@ -77,3 +77,52 @@ def test_steps() -> None:
         "web-01: stop the instance … done\n"
         "web-01: protect \\x1b[2J … failed: HTTP 503 \\x1b[2J\n"
     )
+
+
+COPY = steps.StopServer(
+    subject="KR2", summary="copy to KR2 [b]", level=Level.DISRUPTIVE, phase=Phase.COPIES, why="x", patience_s=60
+)
+
+
+def test_a_log_has_a_line_for_each_quarter_that_has_moved() -> None:
+    file = io.StringIO()
+    progress = TerminalProgress(Console(file=file, width=100, _environ={}))
+    web, db = cases.instance("web\x1b[2J", 1), cases.instance("db", 2)
+    for done in range(0, 401, 10):
+        progress.moved(web, COPY, done * 2**20, 400 * 2**20)
+        progress.moved(db, COPY, min(done, 30) * 2**20, 100 * 2**20)
+    assert file.getvalue().splitlines() == [
+        "db: copy to KR2 [b] … 30 % of 100.0 MiB",
+        *(f"web\\x1b[2J: copy to KR2 [b] … {percent} % of 400.0 MiB" for percent in (25, 50, 75, 100)),
+    ]
+
+
+def test_nothing_to_move_is_no_division_by_it() -> None:
+    file = io.StringIO()
+    progress = TerminalProgress(Console(file=file, width=100, _environ={}))
+    progress.moved(cases.instance("web", 1), COPY, 0, 0)
+    assert file.getvalue() == ""
+
+
+def test_a_terminal_has_a_bar_for_each_copy_and_none_in_the_end() -> None:
+    file = io.StringIO()
+    progress = TerminalProgress(Console(file=file, force_terminal=True, width=120, _environ={}))
+    web, db = cases.instance("web", 1), cases.instance("db", 2)
+    for one in (web, db):
+        progress.moved(one, COPY, 2**20, 4 * 2**20)
+    progress.applied(web, COPY, None)
+    progress.moved(db, COPY, 4 * 2**20, 4 * 2**20)
+    progress.applied(db, COPY, "503")
+    progress.close()
+    shown = file.getvalue()
+    for words in ("web: copy to KR2 [b]", "db: copy to KR2 [b]", "/4.0 MiB", "failed: 503"):
+        assert words in shown
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") > 0, "the cursor was left hidden"
+
+
+def test_an_interrupt_leaves_no_bar_of_a_copy() -> None:
+    file = io.StringIO()
+    progress = TerminalProgress(Console(file=file, force_terminal=True, width=120, _environ={}))
+    progress.moved(cases.instance("web", 1), COPY, 1, 4)
+    progress.close()
+    assert file.getvalue().count("\x1b[?25h") == 1

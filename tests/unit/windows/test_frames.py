@@ -66,6 +66,8 @@ def wire(text: str | bytes) -> str:
         (stream(f"N 0 a {wire('1')}", "N 0 end", f"N 1 a {wire('1')}"), {0: {"a": [b"1"]}}),
         (stream("noise", f"{OTHER} 0 a {wire('1')}", " N 0 end"), {}),
         (stream("N 0 a !!!", "N 0 end", "N 1 end"), {1: {}}),
+        (stream("N 0 end") + f"{NONCE} ".encode(), {0: {}}),
+        (stream("N 0 end") + f"{NONCE} 1 end".encode(), {0: {}}),
         (stream(f"N 0 \xe9 {wire('1')}", "N 0 end", "N 1 end"), {1: {}}),
         (b"", {}),
     ],

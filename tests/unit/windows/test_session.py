@@ -393,12 +393,12 @@ def test_nobody_quotes_an_answer_behind_our_back(open_session, endpoint) -> None
 
 
 def test_somebody_else_ends_it(open_session, endpoint, stop) -> None:
-    asked = threading.Event()
-    held = threading.Event()
+    asked, held, over = threading.Event(), threading.Event(), threading.Event()
 
     def hold() -> Reply:
         asked.set()
-        held.wait(30)
+        held.wait(10)
+        over.set()
         return CLOSED
 
     endpoint.told["Receive"] = hold
@@ -411,11 +411,23 @@ def test_somebody_else_ends_it(open_session, endpoint, stop) -> None:
 
     threading.Thread(target=end).start()
     output = session.run(LINE)
+    assert not over.is_set()
     assert output.trouble is not None
     assert (output.trouble.reason, output.trouble.owner) == ("win-01: the run was interrupted", Owner.USER)
     session.close()
     held.set()
     assert endpoint.actions[-1] == "Receive"
+
+
+def test_what_a_password_can_be_guessed_from_is_not_logged(open_session, caplog) -> None:
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.NOTSET, "spnego")
+    assert logging.getLogger("spnego._ntlm").isEnabledFor(logging.DEBUG)
+    open_session()
+    assert not logging.getLogger("spnego._ntlm").isEnabledFor(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "spnego")  # who asks for it gets it
+    open_session()
+    assert logging.getLogger("spnego._ntlm").isEnabledFor(logging.DEBUG)
 
 
 def test_no_time_no_question(open_session, endpoint) -> None:
@@ -425,10 +437,9 @@ def test_no_time_no_question(open_session, endpoint) -> None:
 
 
 def test_sessions_leave_no_threads(open_session) -> None:
-    before = threading.active_count()
     with open_session() as session:
         session.run(LINE)
     deadline = time.monotonic() + 10
-    while threading.active_count() > before + 1 and time.monotonic() < deadline:
+    while watchdogs := [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]:
+        assert time.monotonic() < deadline, watchdogs
         time.sleep(0.01)
-    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]

@@ -192,6 +192,16 @@ def test_what_cannot_be_understood_is_named(odd: str) -> None:
     assert (fact.unreadable, [found.name for found in fact.tasks], fact.total) == ((r"\odd",), [r"\a", r"\z"], 3)
 
 
+def test_characters_that_no_xml_may_hold_cost_nothing() -> None:
+    found = only(one((r"\a", task(info="<Description>a\x0bb\x00\ufffe</Description>"))))
+    assert found.user == "S-1-5-18"
+
+
+def test_a_name_at_the_end_without_a_task() -> None:
+    fact = parse(one((r"\a", task()), (r"\odd", "")))
+    assert (fact.unreadable, fact.total) == ((r"\odd",), 2)
+
+
 def test_a_message_between_the_tasks_may_be_about_one() -> None:
     fact = parse(f"<Tasks>oops {task()} oops <b>x</b></Tasks>")
     assert (len(fact.tasks), len(fact.unreadable)) == (1, 3)

@@ -97,6 +97,12 @@ def test_other_trouble_is_told_at_once(transport, endpoint, answers, told) -> No
     assert endpoint.actions.count("Create") == 1
 
 
+def test_a_host_that_lets_nobody_in_is_not_asked_all_over_again(transport, endpoint) -> None:
+    endpoint.refused = 99
+    assert "closed the connection before it answered" in unseen(look(transport, KEY), KEY).reason
+    assert endpoint.connections == 3
+
+
 def test_a_look_is_not_begun_anew_when_there_is_no_time(transport, endpoint, answers) -> None:
     endpoint.told["Receive"] = GONE
     look(transport, KEY, timeout_s=1.5)
@@ -169,11 +175,12 @@ def test_a_step_is_never_repeated(transport, endpoint, told, said: str, changed:
 
 
 def test_closing_ends_what_is_under_way_and_all_that_follows(transport, endpoint) -> None:
-    asked, held = threading.Event(), threading.Event()
+    asked, held, over = threading.Event(), threading.Event(), threading.Event()
 
     def hold() -> Reply:
         asked.set()
-        held.wait(30)
+        held.wait(10)
+        over.set()
         return CLOSED
 
     endpoint.told["Receive"] = hold
@@ -183,6 +190,7 @@ def test_closing_ends_what_is_under_way_and_all_that_follows(transport, endpoint
     assert asked.wait(30)
     transport.close()
     looking.join(30)
+    assert not over.is_set()
     held.set()
     assert unseen(found[0], KEY).reason == "win-01: the run was interrupted"
     assert unseen(look(transport, KEY), KEY).owner is Owner.USER

@@ -11,11 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from imagegate.model import Probe
+from imagegate.probes.disk import DiskSpace, DiskSpaceFact
 from imagegate.probes.file import File, FileFact, FileKind
+from imagegate.probes.fstab import FstabFact, FstabProbe
 from imagegate.probes.kernel import KernelOption, KernelOptionFact
+from imagegate.probes.proxy import ProxyFact, ProxyProbe
 from imagegate.transports.linux import identity
 from imagegate.transports.linux.classify import CLASSIFIERS
-from imagegate.transports.linux.script import MAX_READ
+from imagegate.transports.linux.fstab import parse_fstab
+from imagegate.transports.linux.proxy import parse_proxy
+from imagegate.transports.linux.script import MAX_READ, MAX_TEXT
 from imagegate.transports.text import clean
 
 Fields = Mapping[str, Sequence[bytes]]
@@ -31,6 +36,7 @@ _KINDS = (
     (stat.S_ISSOCK, FileKind.SOCKET),
 )
 _STAT = re.compile(r"([0-9a-f]{1,8}) ([0-9]{1,20}) ([0-9]{1,10}) ([0-9]{1,10}) [0-9]+ -?[0-9]+")
+_SPACE = re.compile(r"([0-9]{1,19}) ([0-9]{1,19})")
 _ABSENT = re.compile(r"stat: .*: (?:No such file or directory|Not a directory)", re.DOTALL)
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _WORDS = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
@@ -44,10 +50,14 @@ def unfit(probe: Probe[Any]) -> str | None:
     """Why the Linux transport cannot look at ``probe``; None if it can."""
     if isinstance(probe, KernelOption) or identity.is_one(probe):
         return None
-    if not isinstance(probe, File):
+    if isinstance(probe, ProxyProbe):
+        return next((f"{clean(path)} is no plain absolute path" for path in probe.files if not _plain(path)), None)
+    if not isinstance(probe, File | FstabProbe | DiskSpace):
         return f"the Linux transport cannot look at {probe.key}"
-    if not probe.path.startswith("/") or "\0" in probe.path or posixpath.normpath(probe.path) != probe.path:
+    if not _plain(probe.path):
         return f"{clean(probe.path)} is no plain absolute path"
+    if not isinstance(probe, File):
+        return None
     if probe.read > MAX_READ:
         return f"{clean(probe.path)}: at most {MAX_READ} bytes of a file are read"
     if probe.classify is not None and probe.read < 1:
@@ -70,7 +80,47 @@ def decode(probe: Probe[Any], fields: Fields, *, run_key: bytes, mounted_outside
             return identity.decode(probe, fields, run_key=run_key)
         except identity.Unread as error:
             raise Unclear(str(error)) from None
+    if isinstance(probe, FstabProbe):
+        return _fstab(probe, fields, run_key, mounted_outside)
+    if isinstance(probe, DiskSpace):
+        return _space(probe, fields)
+    if isinstance(probe, ProxyProbe):
+        return _proxy(fields)
     raise Unclear(f"the Linux transport cannot look at {probe.key}")
+
+
+def _plain(path: str) -> bool:
+    return path.startswith("/") and "\0" not in path and posixpath.normpath(path) == path
+
+
+def _fstab(probe: FstabProbe, fields: Fields, run_key: bytes, mounted_outside: MountedOutside | None) -> FstabFact:
+    file = _file(File(path=probe.path, read=MAX_TEXT), fields, run_key, mounted_outside)
+    if file.kind is not FileKind.REGULAR:
+        return FstabFact(kind=file.kind, mounted_over=file.mount_point)
+    if (file.size or 0) > MAX_TEXT:
+        raise Unclear(f"{probe.path} is longer than {MAX_TEXT} bytes")
+    entries, parked = parse_fstab(_one(fields, "content"))
+    return FstabFact(kind=file.kind, mounted_over=file.mount_point, entries=entries, parked=parked)
+
+
+def _space(probe: DiskSpace, fields: Fields) -> DiskSpaceFact:
+    match = _SPACE.fullmatch(_one(fields, "space").strip().decode("ascii", "replace"))
+    if match is None:
+        raise Unclear(f"{probe.path}: the guest's stat does not tell how much is free")
+    return DiskSpaceFact(free_kb=int(match[1]) * int(match[2]) // 1024)
+
+
+def _proxy(fields: Fields) -> ProxyFact:
+    paths = [_name(raw) for raw in fields.get("file", ())]
+    texts = fields.get("text", ())
+    if "unreadable" in fields:
+        raise Unclear("not all files that may set a proxy may be read by this user")
+    if len(paths) != len(texts):
+        raise Unclear("the guest's answer lacks the text of a file")
+    if any(len(text) >= MAX_TEXT for text in texts):
+        raise Unclear(f"a file that may set a proxy is longer than {MAX_TEXT} bytes")
+    said = (parse_proxy(path, text) for path, text in zip(paths, texts, strict=True))
+    return ProxyFact(files=tuple(file for file in said if file is not None))
 
 
 def _file(probe: File, fields: Fields, run_key: bytes, mounted_outside: MountedOutside | None) -> FileFact:

@@ -13,12 +13,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from imagegate.model import Probe
+from imagegate.probes.disk import DiskSpace
 from imagegate.probes.file import File
+from imagegate.probes.fstab import FstabProbe
 from imagegate.probes.kernel import KernelOption
+from imagegate.probes.proxy import ProxyProbe
 from imagegate.transports.linux import identity
 
 MAX_READ = 1 << 20
 """The most bytes of one file that a look fetches."""
+
+MAX_TEXT = 1 << 16
+"""The most bytes of a configuration file that is taken apart on arrival."""
 
 _MAX_CMDLINE = 1 << 16
 _MAX_STEP_OUTPUT = 2048
@@ -107,8 +113,27 @@ def as_in_mountinfo(path: str) -> str:
 
 def _fragment(index: int, probe: Probe[Any], *, booted: bool) -> str:
     if isinstance(probe, File):
-        last = as_in_mountinfo(posixpath.basename(probe.path))
-        return f"file {index} {shlex.quote(probe.path)} {shlex.quote(last)} {min(probe.read, MAX_READ)}\n"
+        return _file(index, probe.path, min(probe.read, MAX_READ))
+    if isinstance(probe, FstabProbe):
+        return _file(index, probe.path, MAX_TEXT)
+    if isinstance(probe, DiskSpace):
+        return f"mark {index} space; stat -f -c '%S %a' {shlex.quote(probe.path)} 2>&1\n"
+    if isinstance(probe, ProxyProbe):
+        return (
+            f'for f in {" ".join(map(_pattern, probe.files))}; do if [ -f "$f" ]; then\n'
+            f'mark {index} file; printf %s "$f"; mark {index} text\n'
+            f'if [ -r "$f" ]; then head -c {MAX_TEXT} "$f"; else mark {index} unreadable; fi\nfi; done\n'
+        )
     if isinstance(probe, KernelOption) and booted:
         return f"mark {index} cmdline; head -c {_MAX_CMDLINE} /proc/cmdline\n"
     return identity.fragment(index, probe) if booted else ""
+
+
+def _file(index: int, path: str, read: int) -> str:
+    last = as_in_mountinfo(posixpath.basename(path))
+    return f"file {index} {shlex.quote(path)} {shlex.quote(last)} {read}\n"
+
+
+def _pattern(path: str) -> str:
+    """A path for the shell: ``*`` keeps its meaning, all else is quoted."""
+    return "*".join(shlex.quote(part) if part else "" for part in path.split("*"))

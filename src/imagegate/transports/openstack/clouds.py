@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -97,6 +98,10 @@ def _unknown(name: str, known: list[str], searched: list[str]) -> str:
     return f"unknown cloud {name!r}; {there} (searched: {', '.join(searched)}; and OS_* variables)"
 
 
+_FILTERS = threading.Lock()
+"""Python's warning filters are those of the whole process: two runs in one would undo each other's."""
+
+
 @contextmanager
 def _config_errors(what: str, notes: list[str] | None = None) -> Iterator[None]:
     """Faults of the configuration become UsageError; warnings about it become ``notes``.
@@ -105,7 +110,7 @@ def _config_errors(what: str, notes: list[str] | None = None) -> Iterator[None]:
     """
     sdk, warning = _sdk_types()
     try:
-        with warnings.catch_warnings(record=True) as caught:
+        with _FILTERS, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             yield
     except (sdk, ksa.ClientException) as error:

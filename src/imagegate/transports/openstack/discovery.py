@@ -23,6 +23,9 @@ from imagegate.transports.openstack.region import Catalog, Region, image_catalog
 EVERYWHERE = "*"
 """Stands for the region in a scope where not even the regions could be learned."""
 
+CLOSED = {"us1": "NHN Cloud closed its region US1 on 2026-03-31: take it out of the policy"}
+"""Regions that no longer exist, in lower case. Source: release notes of NHN Cloud."""
+
 Only = Mapping[str, Collection[str]]
 """Regions, folded to lower case, that one of ``images`` and ``servers`` is read in; without an entry, in all."""
 
@@ -49,11 +52,12 @@ def survey(
     only: Only,
     others: Collection[str],
     limits: Limits,
+    listed: bool = True,
 ) -> Survey:
     """Log in to each cloud and read ``what`` (``images``, ``servers``) of its wanted regions (None: all there are).
 
     ``only`` narrows one of ``what`` to some regions; of those in ``others`` the remaining regions are read too, but
-    only where the service catalog has them.
+    only where the service catalog has them. With ``listed`` False the lists themselves are not read.
     """
     deadline = Deadline.after(limits.catalog_s)
     found = Survey()
@@ -71,7 +75,8 @@ def survey(
             )
             found.regions += regions
             found.catalogs += [Catalog(scope=scope) for scope in absent]
-        _read(found, pool, what, deadline)
+        if listed:
+            _read(found, pool, what, deadline)
     return found
 
 
@@ -172,6 +177,16 @@ def reach_region(cloud: Cloud, name: str, *, limits: Limits) -> Region | None:
     return found[0] if found else None
 
 
+def open_region(cloud: Cloud, name: str, *, limits: Limits) -> Region:
+    """A region that nobody has asked for yet, for its images. ApiError where the service catalog has none there."""
+    login = log_in(cloud, limits=limits, deadline=Deadline.after(limits.token_s))
+    endpoint = login.endpoint("image", name)
+    if endpoint is None:
+        raise ApiError(_missing(login, "image", name))
+    found, _ = _regions(cloud, login, [endpoint.region], what=("images",), only={}, others=(), limits=limits)
+    return found[0]
+
+
 def _asked(region: str, one: str, only: Only) -> bool:
     return one not in only or region.casefold() in only[one]
 
@@ -179,7 +194,8 @@ def _asked(region: str, one: str, only: Only) -> bool:
 def _missing(login: Login, kind: str, asked: str) -> str:
     everywhere = sorted({endpoint.region for endpoint in login.endpoints})
     if asked.casefold() not in {region.casefold() for region in everywhere}:
-        return f"region {asked} is not in the service catalog (it has {', '.join(everywhere) or 'none'})"
+        closed = f"; {CLOSED[asked.casefold()]}" if asked.casefold() in CLOSED else ""
+        return f"region {asked} is not in the service catalog (it has {', '.join(everywhere) or 'none'}){closed}"
     there = ", ".join(login.regions(kind)) or "no region"
     return f"the service catalog has no {kind} service in region {asked} (it has one in {there})"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -77,6 +78,10 @@ class Service:
         """As ``write``, at the service's root; returns the whole answer, for what the server has made."""
         return self._send(call, self.url + call.path, deadline, self.limits.body_bytes)
 
+    def create(self, call: Call, url: str, deadline: Deadline) -> Any:
+        """As ``write``; returns the JSON of the answer."""
+        return self._send(call, url, deadline, self.limits.body_bytes).json
+
     def _send(self, call: Call, url: str, deadline: Deadline, limit: int) -> Reply:
         body = None if call.body is None else json.dumps(call.body).encode()
         headers = {**({"Content-Type": call.content_type} if body is not None else {}), **dict(call.headers)}
@@ -90,6 +95,24 @@ class Service:
             data = _body(response, limit, deadline) if limit else b""
             said = parse_json(data) if data.strip() else None
             return Reply(status=response.status_code, location=response.headers.get("Location"), json=said)
+
+    @contextmanager
+    def stream(
+        self, method: str, path: str, *, accepts: Collection[int], headers: Mapping[str, str], body: Any = None
+    ) -> Iterator[requests.Response]:
+        """Send one request with a large ``body`` (an iterable with a length) or a large answer, which is not read yet.
+
+        There is no deadline, but no silence may be longer than ``limits.stall_s``. It is not repeated, and does not
+        count among the concurrent requests. ApiError for a status that is not in ``accepts``.
+        """
+        limit = self.limits.stall_s
+        more = {} if body is None else {"data": body}
+        with self._request(
+            self.url + path, method, Deadline.after(math.inf), headers=dict(headers), timeout=(limit, limit), **more
+        ) as response:
+            if response.status_code not in accepts:
+                raise self._refusal(response, Deadline.after(self.limits.read_s))
+            yield response
 
     def _json(self, path: str, deadline: Deadline) -> Any:
         with self._turn(deadline), self._request(self.url + path, "GET", deadline) as response:
@@ -122,8 +145,8 @@ class Service:
             allow_reauth=False,
             log=False,
             stream=True,
-            timeout=(min(self.limits.connect_s, left), min(self.limits.read_s, left)),
         )
+        more.setdefault("timeout", (min(self.limits.connect_s, left), min(self.limits.read_s, left)))
         try:
             response = send(**more)
             if response.status_code == 401 and self._renew(response):

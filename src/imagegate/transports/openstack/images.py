@@ -26,6 +26,8 @@ from imagegate.transports.openstack.paging import Listing, Page, Query, read_lis
 
 _OLDEST_FIRST = {"sort_key": "created_at", "sort_dir": "asc"}
 """What is created while the list is read comes last, and is seen."""
+_ANY_ANSWER = {"member_status": "all"}
+"""By default only images of other projects are listed that ours has accepted; it has access to all of them."""
 
 
 def image_root(url: str) -> str:
@@ -34,19 +36,21 @@ def image_root(url: str) -> str:
 
 
 def list_images(service: Service, deadline: Deadline, only: Query | None = None) -> Listing:
-    """Every image that the project can see, those with ``os_hidden`` included (they can still be used); ``only`` are
-    filters of the API."""
+    """Every image that the project can use: those with ``os_hidden`` too, and those shared with it that it has not
+    accepted, or has rejected. ``only`` are filters of the API."""
     page = str(service.limits.page)
     wanted = only or {}
 
     def fetch(query: Query) -> Page:
         return _page(service, query, deadline)
 
-    firsts: list[Query] = [{**wanted, "limit": page, **_OLDEST_FIRST}, {**wanted, "limit": "100"}, wanted]
+    sizes: list[Query] = [{**wanted, "limit": page, **_OLDEST_FIRST}, {**wanted, "limit": "100"}, wanted]
+    firsts = [*({**query, **_ANY_ANSWER} for query in sizes), *sizes]
     listing = read_list(fetch, firsts, most=service.limits.records)
     if listing.problem:
         return listing
-    hidden = read_list(fetch, [{**wanted, "limit": page, "os_hidden": "true"}], most=service.limits.records)
+    hides: Query = {**wanted, "limit": page, "os_hidden": "true"}
+    hidden = read_list(fetch, [{**hides, **_ANY_ANSWER}, hides], most=service.limits.records)
     if hidden.refused == 400:
         return listing  # a server that does not know os_hidden hides nothing
     for ident, record in hidden.records.items():

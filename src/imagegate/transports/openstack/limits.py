@@ -12,7 +12,8 @@ class Limits:
     """Bounds; the defaults suit NHN Cloud and upstream OpenStack.
 
     ``page`` is the largest page asked for: the upper bound of upstream Glance and Nova (``api_limit_max``,
-    ``max_limit``) and, since 2026-05-27, of NHN Cloud. A server that grants less cuts it down.
+    ``max_limit``) and, since 2026-05-27, of NHN Cloud. A server that grants less cuts it down. ``stall_s`` is the
+    longest silence while the data of an image is moved; so many ``copies`` are made at once.
     """
 
     connect_s: float = 10.0
@@ -26,6 +27,8 @@ class Limits:
     page: int = 1000
     records: int = 200_000
     body_bytes: int = 64 * 1024 * 1024
+    stall_s: float = 120.0
+    copies: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from imagegate.errors import Owner
 from imagegate.model import Kind, Observation, Probe, Seen, Target, Unseen
 from imagegate.probes.catalog import GenerationsProbe, NamesakesProbe
-from imagegate.probes.image import IMAGE, MEMBERS
+from imagegate.probes.copies import Content, CopiesFact, CopiesProbe, Copy
+from imagegate.probes.image import IMAGE, MEMBERS, ImageFact
+from imagegate.probes.membership import MEMBERSHIP
 from imagegate.probes.origin import ORIGIN
 from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact
 from imagegate.probes.server import FLAVOR, SERVER
+from imagegate.probes.source_image import SOURCE_IMAGE
+from imagegate.transports.openstack.copies import parse_content
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import RecordError
 from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.images import get_image
 from imagegate.transports.openstack.limits import Deadline
-from imagegate.transports.openstack.members import look_at_members
+from imagegate.transports.openstack.members import look_at_members, look_at_membership
 from imagegate.transports.openstack.origin import origin_of
 from imagegate.transports.openstack.region import Region, observe_flavor, observe_image, observe_server
 from imagegate.transports.openstack.servers import get_server
@@ -26,7 +33,8 @@ from imagegate.transports.openstack.siblings import ask_for_namesakes
 
 class Look:
     """One look at one target. ``known`` is what need not be asked for; what is learned is added to it. ``fresh``
-    forbids what the region knows already, names of other images in the listing too."""
+    forbids what the region knows already, names of other images in the listing too. ``elsewhere`` gives other regions
+    of the cloud, or raises ApiError."""
 
     def __init__(
         self,
@@ -36,12 +44,15 @@ class Look:
         deadline: Deadline,
         *,
         fresh: bool,
+        elsewhere: Callable[[str], Region] | None = None,
     ) -> None:
         self.known = known
         self._target = target
         self._region = region
         self._deadline = deadline
         self._fresh = fresh
+        self._since = time.monotonic() if fresh else None
+        self._elsewhere = elsewhere
 
     def at(self, probe: Probe[Any]) -> Observation:
         """The observation of ``probe``; a failed call is Unseen with its reason."""
@@ -55,10 +66,17 @@ class Look:
 
     def _ask(self, probe: Probe[Any], now: datetime) -> None:
         kind = self._target.kind
-        if kind is Kind.IMAGE and probe in (IMAGE, MEMBERS, MEMBER_PROJECTS):
+        if kind is Kind.IMAGE and probe in (IMAGE, MEMBERS, MEMBER_PROJECTS, MEMBERSHIP):
             self._ask_image_api(probe, now)
         elif kind is Kind.IMAGE and isinstance(probe, NamesakesProbe | GenerationsProbe):
             self._ask_for_siblings(probe, now)
+        elif kind is Kind.IMAGE and isinstance(probe, CopiesProbe):
+            self._ask_for_copies(probe, now)
+        elif kind is Kind.INSTANCE and probe == SOURCE_IMAGE:
+            server, region = self._value(SERVER), self._region
+            service = self._service(region.image, "image")
+            source = region.sources.of(server, service, region.listed, self._deadline, fresh=self._fresh)
+            self.known[SOURCE_IMAGE] = Seen(value=source, at=now)
         elif kind is Kind.INSTANCE and probe in (SERVER, FLAVOR):
             self._ask_compute_api(now)
         elif kind is Kind.INSTANCE and probe == ORIGIN:
@@ -74,6 +92,9 @@ class Look:
         elif probe == MEMBERS:
             image = self._value(IMAGE)
             self.known[MEMBERS] = Seen(value=look_at_members(service, image, self._deadline), at=now)
+        elif probe == MEMBERSHIP:
+            row = look_at_membership(service, self._value(IMAGE), self._region.project, self._deadline)
+            self.known[MEMBERSHIP] = Seen(value=row, at=now)
         else:
             projects = [member.project for member in self._value(MEMBERS).members]
             missing = self._region.projects.missing(projects, self._deadline) if projects else ()
@@ -92,6 +113,35 @@ class Look:
         else:
             value = self._region.siblings(self._deadline).namesakes(image)
         self.known[probe] = Seen(value=value, at=now)
+
+    def _ask_for_copies(self, probe: CopiesProbe, now: datetime) -> None:
+        image = self._value(IMAGE)
+        if not image.mine:
+            raise ApiError(f"owned by project {image.owner or '(none)'}: only its owner sees all its images")
+        home = self._region.name
+        if probe.region.casefold() == home.casefold():
+            self.known[probe] = Seen(value=CopiesFact(home=home, source=self._content(image)), at=now)
+            return
+        if self._elsewhere is None:
+            raise ApiError(f"region {probe.region} was not reached")
+        region = self._elsewhere(probe.region)
+        index = region.own_images(since=self._since)
+        fact = index.fact(image, home, self._content(image), probe)
+        if probe.members:
+            service = self._service(region.image, "image")
+            fact = replace(fact, images=tuple(self._with_members(service, copy) for copy in fact.images))
+        self.known[probe] = Seen(value=fact, at=now)
+
+    def _content(self, image: ImageFact) -> Content:
+        service = self._service(self._region.image, "image")
+        record = None if self._fresh else self._region.own_images(since=None).record(image.id)
+        try:
+            return parse_content(record or get_image(service, image.id, self._deadline))
+        except RecordError as error:
+            raise ApiError(str(error)) from error
+
+    def _with_members(self, service: Service, copy: Copy) -> Copy:
+        return replace(copy, members=look_at_members(service, copy.image, self._deadline).members)
 
     def _ask_compute_api(self, now: datetime) -> None:
         """Both facts come from one record."""

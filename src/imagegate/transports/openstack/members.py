@@ -1,13 +1,15 @@
-"""The projects that an image is shared with."""
+"""The projects that an image is shared with, and the answer of our own to what others share with it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from imagegate.probes.image import ImageFact, Member, MembersFact
+from imagegate.probes.membership import MembershipFact
 from imagegate.transports.openstack.failures import ApiError
-from imagegate.transports.openstack.fields import RecordError, text
+from imagegate.transports.openstack.fields import RecordError, optional_text, text
 from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.limits import Deadline
 
@@ -40,7 +42,37 @@ def parse_members(answer: Any) -> MembersFact:
             raise ApiError("a row of the member list is not an object")
         try:
             project = text(row, "member_id")
-            found[project] = Member(project=project, status=text(row, "status"))
+            found[project] = Member(project=project, status=text(row, "status"), since=_since(row))
         except RecordError as error:
             raise ApiError(f"a row of the member list cannot be read: {error}") from error
     return MembersFact(members=tuple(found[project] for project in sorted(found)))
+
+
+def may_be_member(image: ImageFact) -> bool:
+    """Whether our project may be a member: another project's image, and ``shared``."""
+    return image.visibility == "shared" and not image.mine
+
+
+def look_at_membership(service: Service, image: ImageFact, project: str, deadline: Deadline) -> MembershipFact:
+    """The row of ``project``, our own; a request only where there may be one. ApiError where it cannot be read.
+
+    Source: image API v2, "Show image member details"; 404 where there is none.
+    """
+    if not may_be_member(image):
+        return MembershipFact(project=project, status=None)
+    try:
+        row = service.read(f"/v2/images/{quote(image.id, safe='')}/members/{quote(project, safe='')}", deadline)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return MembershipFact(project=project, status=None)
+    if not isinstance(row, dict) or row.get("member_id") != project:
+        raise ApiError("the answer is not the row of our project among the members")
+    try:
+        return MembershipFact(project=project, status=text(row, "status"), since=_since(row))
+    except RecordError as error:
+        raise ApiError(f"our row among the members cannot be read: {error}") from error
+
+
+def _since(row: Mapping[str, Any]) -> str | None:
+    return optional_text(row, "updated_at") or optional_text(row, "created_at")

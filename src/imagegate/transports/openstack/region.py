@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from imagegate.model import Observation, Probe, Seen, Target, Unseen
 from imagegate.probes.image import IMAGE
 from imagegate.probes.server import FLAVOR, SERVER, FlavorFact
 from imagegate.transports import CatalogScope
+from imagegate.transports.openstack.copies import Index
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import RecordError, Sets
 from imagegate.transports.openstack.http import Service
@@ -34,6 +36,7 @@ from imagegate.transports.openstack.servers import (
     server_target,
 )
 from imagegate.transports.openstack.siblings import Siblings, read_siblings
+from imagegate.transports.openstack.sources import Sources
 
 Observations = dict[Probe[Any], Observation]
 
@@ -48,7 +51,10 @@ class Catalog:
 
 @dataclass(slots=True, kw_only=True)
 class Region:
-    """The services of one region, as the token of ``project`` sees them. A service that is not there is None."""
+    """The services of one region, as the token of ``project`` sees them. A service that is not there is None.
+
+    ``also`` tells how much was seen of our images when they were listed to find copies.
+    """
 
     cloud: str
     name: str
@@ -61,7 +67,15 @@ class Region:
     lists_images: bool = True
     origins: Origins = field(default_factory=Origins)
     listed: Siblings | None = None
+    also: CatalogScope | None = None
+    sources: Sources = field(init=False)
     _asked: threading.Lock = field(default_factory=threading.Lock)
+    _own: Index | None = None
+    _own_begun: float = 0.0
+    _listing: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.sources = Sources(self.project)
 
     def service(self, name: str) -> Service | None:
         """The service called ``image``, ``compute`` or ``volume``."""
@@ -105,6 +119,21 @@ class Region:
                 self.listed = read_siblings(self.image, self.project, deadline)
             return self.listed
 
+    def own_images(self, *, since: float | None) -> Index:
+        """Our images, to find copies among: listed when first asked for, and again where the list was begun before the
+        moment ``since`` (of the monotonic clock). Who comes meanwhile waits and shares the answer. ApiError."""
+        with self._listing:
+            if self._own is None or (since is not None and self._own_begun < since):
+                if self.image is None:
+                    raise ApiError(f"region {self.name} has no image service")
+                begun = time.monotonic()
+                deadline = Deadline.after(self.image.limits.catalog_s)
+                listing = list_images(self.image, deadline, {"owner": self.project})
+                self._own, self._own_begun = Index(listing, self.name, self.project), begun
+                count = len(listing.records)
+                self.also = self.also or self.scope("images", pages=listing.pages, count=count, reason=listing.problem)
+            return self._own
+
 
 def start_reading(
     region: Region, pool: Executor, deadline: Deadline, *, images: bool, servers: bool
@@ -125,7 +154,10 @@ def image_catalog(region: Region, listing: Listing, sets: Sets) -> Catalog:
     found: list[tuple[Target, Observations]] = []
     for record in listing.records.values():
         target = image_target(record, cloud=region.cloud, region=region.name, project=region.project, sets=sets)
-        found.append((target, {IMAGE: observe_image(record, region.project, at)}))
+        seen = observe_image(record, region.project, at)
+        if isinstance(seen, Seen):
+            region.sources.learn(record, seen.value)
+        found.append((target, {IMAGE: seen}))
     region.listed = Siblings(listing, region.project)
     scope = region.scope("images", pages=listing.pages, count=len(found), reason=listing.problem)
     return Catalog(scope=scope, found=tuple(found))

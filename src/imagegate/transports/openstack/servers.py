@@ -67,6 +67,7 @@ def parse_server(record: Mapping[str, Any], flavor_name: str | None) -> ServerFa
         updated=optional_text(record, "updated"),
         launched_at=optional_text(record, "OS-SRV-USG:launched_at"),
         locked=optional_boolean(record, "locked"),
+        protected=optional_boolean(record, "NHN-EXT-ATTR:protect"),
         metadata=pairs(_metadata(record)),
     )
 

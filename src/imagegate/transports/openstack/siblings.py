@@ -81,6 +81,11 @@ class Siblings:
         newer = [one for one in known[bisect_right(known, (at, image.id, image.name)) :] if one[1] != image.id]
         return GenerationsFact(newer=len(newer), newest=newer[-1][2] if newer else None)
 
+    def newest(self, name: str) -> tuple[str, str] | None:
+        """Id and name of the newest active image of the family of ``name``."""
+        known = self._index.generations(None).get(family(name))
+        return known[-1][1:] if known else None
+
 
 def read_siblings(service: Service, project: str, deadline: Deadline) -> Siblings:
     """The index of a region whose images were not listed."""

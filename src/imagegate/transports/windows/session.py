@@ -223,9 +223,7 @@ class Session:
         except _EXPECTED as error:
             nothing_yet = False
             trouble = self._diagnose(error, asked)
-        if self._stop.is_set():
-            trouble = interrupted(self._host)
-        elif nothing_yet and not begins:
+        if nothing_yet and not begins:
             raise _NothingYet(trouble)
         raise Lost(trouble, begun=begins and not trouble.untouched)
 

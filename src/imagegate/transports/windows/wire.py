@@ -196,8 +196,6 @@ class SafeTransport(Transport):
         super().setup_encryption(self._over_wire(session))
 
     def _over_wire(self, session: requests.Session) -> requests.Session:
-        session.trust_env = False
-        session.proxies.clear()
         session.headers["Accept-Encoding"] = "identity"
         session.mount("https://", self._wire)
         session.mount("http://", self._wire)
