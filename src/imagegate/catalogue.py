@@ -65,6 +65,11 @@ def packaged_root() -> Path:
     raise CatalogueError("the checks of imagegate are not installed; install it again")
 
 
+def packaged_policies() -> Path:
+    """The folder of the policies that came with imagegate, beside that of the checks."""
+    return packaged_root().parent / "policies"
+
+
 def load_catalogue(roots: Sequence[Path]) -> Catalogue:
     """Load all checks below ``roots``; raises ``CatalogueError`` with everything that is wrong, a line each."""
     entries: dict[str, Entry] = {}

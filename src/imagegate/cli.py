@@ -58,6 +58,8 @@ class Command(NamedTuple):
 _COMMANDS = {
     "gate": Command("imagegate.commands.judge", ("gate",), "judge the named instances, before they are captured"),
     "audit": Command("imagegate.commands.judge", ("audit",), "judge everything that the policy's rules select"),
+    "capture": Command("imagegate.commands.capture", (), "gate an instance, capture it, make the image comply"),
+    "prove": Command("imagegate.commands.prove", (), "boot two servers from an image: do they share an identity?"),
     "undo": Command("imagegate.commands.undo", (), "take back what a run with --fix changed"),
     "checks": Command("imagegate.commands.checks", (), "list the checks, or explain one"),
     "policy": Command("imagegate.commands.policy", (), "check a policy file, or print the schema"),

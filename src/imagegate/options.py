@@ -17,7 +17,8 @@ Clouds = Mapping[str, tuple[str, ...] | None]
 class Options:
     """What a run is asked to do; the command line's options of the same names say more.
 
-    ``command`` is ``gate`` or ``audit``. ``fix_level`` None means no ``--fix``. ``report_dir`` None keeps nothing on
+    ``command`` is ``gate`` or ``audit``; ``images`` are ids of images that an audit is narrowed to.
+    ``fix_level`` None means no ``--fix``. ``report_dir`` None keeps nothing on
     disk. ``roots`` are folders of checks; empty means those that came with imagegate.
     """
 
@@ -27,6 +28,7 @@ class Options:
     regions: tuple[str, ...] = ()
     inventory: Path | None = None
     instances: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     check_ids: tuple[str, ...] = ()
     roots: tuple[Path, ...] = ()
     checks_dirs: tuple[Path, ...] = ()

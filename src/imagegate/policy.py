@@ -18,6 +18,7 @@ from imagegate.policy_model import (
     Limits,
     Pair,
     Policy,
+    ProveRules,
     Required,
     Rule,
     ScopeRules,
@@ -93,6 +94,7 @@ def load_policy(path: str | Path, checks: Mapping[str, Check], *, today: date) -
         limits=Limits(changed_targets=limits.changed_targets, waiver_days=limits.waiver_days),
         fix=FixRules(ceiling=Level.parse(fix.ceiling), never=frozenset(fix.never)),
         strict_rules=shape.strict_rules,
+        prove=ProveRules(**dict(shape.prove or ())),
     )
 
 

@@ -97,6 +97,20 @@ class FixRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProveRules:
+    """How servers are made from an image and reached, as ``imagegate prove`` has it; None where nothing is said."""
+
+    flavor: str | None = None
+    network: str | None = None
+    key_name: str | None = None
+    user: str | None = None
+    volume_size: int | None = None
+    address_from: str | None = None
+    ssh_port: int | None = None
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A valid policy. ``digest`` is that of the file's bytes; ``fleet`` are the checks judged once per audit."""
 
@@ -113,6 +127,7 @@ class Policy:
     limits: Limits
     fix: FixRules
     strict_rules: bool
+    prove: ProveRules = ProveRules()
     _waivers: Mapping[str, tuple[Waiver, ...]] = field(init=False, repr=False, compare=False)
     _attestations: Mapping[str, tuple[Attestation, ...]] = field(init=False, repr=False, compare=False)
 

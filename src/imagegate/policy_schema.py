@@ -80,6 +80,25 @@ class FixFile(_File):
     never: list[Text] = Field(default=[], description="Ids of checks that are never fixed.")
 
 
+class ProveFile(_File):
+    """How ``imagegate prove`` makes two servers from an image, and reaches them; its options go before."""
+
+    flavor: Text | None = Field(default=None, description="The flavor, by name or id.")
+    network: Text | None = Field(default=None, description="The id of the network that they are attached to.")
+    key_name: Text | None = Field(default=None, description="The name of the key pair, as the compute API knows it.")
+    user: Text | None = Field(default=None, description="Who logs in; else the image's property login_username.")
+    volume_size: Annotated[int, Field(gt=0, strict=True)] | None = Field(
+        default=None, description="Boot from volumes of so many GB, as flavors without a local disk need it."
+    )
+    address_from: Annotated[str, Field(pattern=r"^(addresses(:.+)?|metadata:.+)$")] | None = Field(
+        default=None, description="Where the address is found: addresses, addresses:NETWORK or metadata:KEY."
+    )
+    ssh_port: Annotated[int, Field(ge=1, le=65535, strict=True)] | None = Field(default=None, description="SSH's port.")
+    timeout_s: Annotated[float, Field(gt=0, le=7200)] | None = Field(
+        default=None, description="How long booting may take until SSH answers, in seconds."
+    )
+
+
 class PolicyFile(_File):
     """The policy of golden images: which targets must meet which checks."""
 
@@ -97,6 +116,7 @@ class PolicyFile(_File):
     attestations: list[AttestationFile] | None = Field(default=None, description="What people vouch for.")
     limits: LimitsFile | None = Field(default=None, description="Bounds.")
     fix: FixFile | None = Field(default=None, description="What fixes may do.")
+    prove: ProveFile | None = Field(default=None, description="How an image is proven with two servers.")
     strict_rules: Annotated[bool, Field(strict=True)] = Field(
         default=False, description="A rule that matches no target is an error of a full audit."
     )

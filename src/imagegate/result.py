@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
+from typing import Any
 
 from imagegate.model import Facts, Finding, RemedyState, Severity, Verdict
 from imagegate.plan import Plan
@@ -80,6 +81,24 @@ class ScopeInfo:
     requests: int = 0
 
 
+_WORST = (4, 3, 2, 11, 1, 10, 6, 5, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What a command did beside judging.
+
+    ``record`` stands in ``report.json`` under the name ``key``, ``lines`` in what people read. ``code`` has its say in
+    the exit code (the worse one counts), and ``meaning`` tells it in words where the findings alone would not.
+    """
+
+    key: str
+    record: Mapping[str, Any]
+    lines: tuple[str, ...] = ()
+    code: ExitCode | None = None
+    meaning: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One run, whole: everything that reports are made of.
@@ -107,6 +126,7 @@ class Result:
     fail_on: Severity = Severity.LOW
     max_unknown: int = 0
     problems: tuple[str, ...] = ()
+    story: Story | None = None
 
     @property
     def counts(self) -> Counts:
@@ -116,6 +136,12 @@ class Result:
     @property
     def exit_code(self) -> ExitCode:
         """What this run means, by the precedence of the contract: 2, 11, 1, 10, 5, 0."""
+        told = None if self.story is None else self.story.code
+        judged = self._judged
+        return judged if told is None else min(judged, told, key=_WORST.index)
+
+    @property
+    def _judged(self) -> ExitCode:
         if self.interrupted:
             return ExitCode.INTERRUPTED
         broken = {RemedyState.FAILED, RemedyState.NOT_VERIFIED}

@@ -42,6 +42,11 @@ Consent = Callable[[Sequence[Plan]], bool]
 """Shown the plans that are about to be applied; False refuses all of them."""
 
 
+def new_run_id(started: datetime) -> str:
+    """A name for a run, and for the folder of its reports: names sort by time."""
+    return f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
 @dataclass(slots=True)
 class Run:
     """One run. Not to be used twice."""
@@ -68,7 +73,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.started = datetime.now(UTC)
-        self.run_id = f"{self.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        self.run_id = new_run_id(self.started)
 
     @property
     def folder(self) -> Path | None:
@@ -161,8 +166,8 @@ class Run:
         transports: list[Transport] = []
         self._targets = []
         what = self._catalogs()
-        clouds = wanted_clouds(self.options, self.policy.scope.clouds, _cloud_of_environment())
-        self._narrowed = narrows(clouds, self.policy.scope.clouds)
+        clouds = wanted_clouds(self.options, self.policy.scope.clouds, cloud_of_environment())
+        self._narrowed = not self.options.images and narrows(clouds, self.policy.scope.clouds)
         if self._narrowed:
             self._warnings.append("--cloud or --region leaves out a part of the policy's scope.clouds: no whole audit")
         if not clouds and "images" in what:
@@ -180,6 +185,8 @@ class Run:
         kinds = {rule.selector.kind for rule in self.policy.rules}
         if self._gate:
             return ["servers"]
+        if self.options.images:
+            return ["images"]
         return [what for what, kind in (("images", Kind.IMAGE), ("servers", Kind.INSTANCE)) if kind in kinds]
 
     def _ask_clouds(self, clouds: Clouds, what: Sequence[str]) -> Transport:
@@ -232,8 +239,11 @@ class Run:
         if gate:
             complete = Source.COMPUTE not in self.engine.gaps
             targets, self._missing = named(targets, self.options.instances, complete=complete)
+        if self.options.images:
+            targets = [target for target in targets if target.id in self.options.images]
+            self._missing = sorted(set(self.options.images) - {target.id for target in targets})
         selection = select(self.policy, targets)
-        if gate:
+        if gate or self.options.images:
             chosen = {pair.target.key for pair in selection.pairs}
             self._unselected = [target.name for target in targets if target.key not in chosen]
         else:
@@ -251,7 +261,7 @@ class Run:
             )
             for pair in selection.pairs
         ]
-        if not gate:
+        if not (gate or self.options.images):
             pairs.extend(self._fleet_pairs())
         return pairs
 
@@ -423,7 +433,8 @@ def _may_need(permission: Waiver | Attestation, findings: Sequence[Finding]) -> 
     return count
 
 
-def _cloud_of_environment() -> str | None:
+def cloud_of_environment() -> str | None:
+    """The cloud that ``OS_*`` variables choose, None if there is none."""
     if not any(name.startswith("OS_") for name in os.environ):
         return None
     from imagegate.transports.openstack import default_cloud  # noqa: PLC0415 - only when a cloud may be used

@@ -8,7 +8,6 @@ words, several documents, cycles, and anything deeper or larger than the limits 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +27,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from imagegate.errors import InputErrors, Mistake
+from imagegate.warning_filters import recorded_warnings
 
 MAX_DEPTH = 32
 """Collections inside collections."""
@@ -258,8 +258,7 @@ def parse(text: str, path: str) -> Node:
     """
     composer = _Composer()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with recorded_warnings():
             for event in YAML(typ="safe", pure=True).parse(text):
                 composer.take(event)
     except Refused as refused:

@@ -275,4 +275,4 @@ def test_an_inverse_takes_back_what_the_step_read_or_says_that_there_is_no_way(s
     if isinstance(step, steps.StopServer | steps.StartServer | steps.LinkFile | steps.SetMinimum):
         assert back.done(again)
     else:
-        assert step.basis(again) == step.basis(before)
+        assert basis(step, again) == basis(step, before)

@@ -11,7 +11,7 @@ from tests.golden import cases
 
 from imagegate.model import Finding, Remedy, RemedyState, Severity, Verdict, Violation
 from imagegate.report import junit
-from imagegate.result import Counts, ExitCode, ScopeInfo, count
+from imagegate.result import Counts, ExitCode, ScopeInfo, Story, count
 
 WAIVER = cases.Waiver(reason="x", approved_by="y", until=date(2026, 12, 31))
 WORD = cases.Attestation(statement="x", by="y", on=cases.TODAY, until=cases.TODAY)
@@ -107,6 +107,15 @@ def test_a_waiver_covers_no_unknown() -> None:
     assert not replace(UNKNOWN, waiver=WAIVER).waived
     assert not replace(FAIL, attestation=WORD).attested
     assert replace(cases.compliant(), findings=[replace(UNKNOWN, waiver=WAIVER)]).exit_code == ExitCode.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("finding_", "told", "code"),
+    [(PASS, None, 0), (PASS, 11, 11), (PASS, 10, 10), (FAIL, 10, 1), (FAIL, 11, 11), (UNKNOWN, 1, 1), (PASS, 2, 2)],
+)
+def test_a_story_has_its_say_and_the_worse_one_counts(finding_, told, code):
+    story = Story(key="capture", record={}, code=None if told is None else ExitCode(told))
+    assert replace(cases.compliant(), findings=[finding_], story=story).exit_code == code
 
 
 def test_a_protection_that_is_owed_is_an_error_for_readers_of_junit_alone():

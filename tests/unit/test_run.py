@@ -184,3 +184,16 @@ def test_a_recording_of_a_recording_gives_the_same_findings(run, tmp_path):
 
 def test_closing_before_anything_was_discovered_is_no_error(tmp_path):
     Run(Options(command="audit", policy=tmp_path / "p.yaml")).close()
+
+
+def test_an_audit_narrowed_to_an_image_judges_that_one_only(run):
+    result = run(image("golden-web"), image("golden-db", protected=False), images=("id-golden-web",))
+    assert {finding.target.name for finding in result.findings} == {"golden-web"}
+    assert result.exit_code is ExitCode.COMPLIANT
+    assert result.complete
+
+
+def test_an_image_that_is_gone_is_unknown_not_nothing(run):
+    result = run(image("golden-web"), images=("id-golden-web", "id-gone"))
+    assert result.scope.missing == ("id-gone",)
+    assert result.exit_code is ExitCode.UNKNOWN

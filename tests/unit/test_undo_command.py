@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 import pytest
 from tests.checks.world import World
@@ -95,6 +96,7 @@ def test_an_interrupt_finishes_the_step_and_reports(world, tmp_path, number):
 
     def strike(target, step):
         os.kill(os.getpid(), number)
+        time.sleep(0.5)  # the main thread hears of it while it waits for this step
 
     world.on_apply = strike
     assert cli.main(["undo", RUN, "--yes"]) == 2

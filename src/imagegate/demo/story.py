@@ -17,6 +17,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from imagegate import sandbox
+from imagegate.catalogue import packaged_policies
 from imagegate.demo.catalog import IMAGES, plant
 from imagegate.errors import ToolError
 from imagegate.sandbox import rootfs, servers
@@ -94,6 +95,7 @@ class Story:
         self._run([*audit], expect=0)
         if self.without_guests is not None:
             self._replay()
+        self._judge_by_ready_policies(guests)
         report = (self.folder / "reports" / "latest").resolve() / "report.json"
         counts = json.loads(report.read_text(encoding="utf-8"))["counts"]
         self._say(
@@ -121,6 +123,17 @@ class Story:
         path.write_text(text, encoding="utf-8")
         return path
 
+    def _judge_by_ready_policies(self, guests: Sequence[str]) -> None:
+        """``regulated.yaml`` wants every rule to have its target: here, where there is no Windows, it is only read."""
+        self._say(
+            "Ready policies", "What imagegate's own policies ask of the same cloud; none of them knows our names."
+        )
+        folder = packaged_policies()
+        own = ["--cloud", "sandbox", *guests, "--report-dir", str(self.folder / "reports-of-policies")]
+        for name in ("openstack.yaml", "nhn-image-guide.yaml"):
+            self._run(["audit", "--policy", str(folder / name), *own], expect=1, last=9)
+        self._run(["policy", "check", str(folder / "regulated.yaml")], expect=0)
+
     def _replay(self) -> None:
         self._say("6. Instances", "Facts recorded from real instances, judged again with no network at all.")
         with resources.as_file(resources.files("imagegate.demo") / "recorded") as recorded:
@@ -131,11 +144,15 @@ class Story:
                     ["audit", "--policy", str(policy), "--facts", str(facts), "--report-dir", str(reports)], expect=code
                 )
 
-    def _run(self, arguments: Sequence[str], *, expect: int) -> None:
+    def _run(self, arguments: Sequence[str], *, expect: int, last: int | None = None) -> None:
+        """Run a command as a user would; ``last`` shows so many lines of the end of its output only."""
         print(f"\n$ imagegate {shlex.join(arguments)}", flush=True)
         done = subprocess.run(
-            [sys.executable, "-m", "imagegate", *arguments], env=self.environment, cwd=self.folder, check=False
-        )
+            [sys.executable, "-m", "imagegate", *arguments], env=self.environment, cwd=self.folder, check=False,
+            stdout=None if last is None else subprocess.PIPE, text=True,
+        )  # fmt: skip
+        if last is not None:
+            print("…", *done.stdout.rstrip().splitlines()[-last:], sep="\n", flush=True)
         self._tell(f"exit code {done.returncode}")
         if done.returncode != expect:
             raise ToolError(f"the demo expected exit code {expect}: imagegate {shlex.join(arguments)}")
@@ -160,7 +177,7 @@ def tell(*, keep: bool = False, folder: Path | None = None) -> int:
     """Tell the story; returns the exit code. ``keep`` leaves the sandbox running; ``folder`` defaults to the cache."""
     place = (folder or cache_folder() / "demo").absolute()
     place.mkdir(parents=True, exist_ok=True)
-    for old in ("reports", "reports-of-instances"):
+    for old in ("reports", "reports-of-instances", "reports-of-policies"):
         shutil.rmtree(place / old, ignore_errors=True)
     try:
         Story(place).tell()

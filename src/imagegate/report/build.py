@@ -85,6 +85,7 @@ def head(result: Result) -> Record:
             "fixed": counts.fixed,
             "attested": counts.attested,
         },
+        **({} if result.story is None else {result.story.key: dict(result.story.record)}),
     }
 
 

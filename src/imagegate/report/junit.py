@@ -115,7 +115,11 @@ def _scope_cases(result: Result) -> Iterator[tuple[str, _Outcome]]:
         yield "protection", _Outcome(tag="error", kind="owed", message=text)
     if result.limit is not None:
         yield "limits", _Outcome(tag="error", kind="limit", message=f"nothing was applied: {result.limit}")
-    if result.exit_code in {ExitCode.NOTHING, ExitCode.INTERRUPTED} and not result.scope.unselected:
+    story = result.story
+    if story is not None and story.code is not None:
+        words = story.meaning or meaning(result)
+        yield story.key, _Outcome(tag="error", kind=story.code.name.lower(), message=words)
+    elif result.exit_code in {ExitCode.NOTHING, ExitCode.INTERRUPTED} and not result.scope.unselected:
         words = meaning(result)
         yield "run", _Outcome(tag="error", kind=result.exit_code.name.lower(), message=words)
 

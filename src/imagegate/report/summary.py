@@ -24,6 +24,10 @@ def summary_lines(
     whose = f"imagegate {tool_version()} {result.command}, policy {visible(policy.name)} version {policy.version}"
     yield line(0, ("scope", "bold"), f" of {whose}, run {result.run_id}")
     yield from _scope_lines(result)
+    if result.story is not None:
+        yield line(0, (result.story.key, "bold"))
+        for text in result.story.lines:
+            yield line(2, text)
     yield line(0, ("result", "bold"))
     yield line(2, _counts(result.counts))
     if quiet_targets:

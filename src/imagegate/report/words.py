@@ -34,6 +34,8 @@ REMEDY_WORDS = {
 
 def meaning(result: Result) -> str:
     """The exit code in words; a run is called compliant only if it is complete and nothing was tolerated."""
+    if result.story is not None and result.story.meaning is not None:
+        return result.story.meaning
     if result.exit_code is ExitCode.COMPLIANT and result.tolerated:
         return "what stands is tolerated (--fail-on, --max-unknown): it proves no compliance"
     if result.exit_code is ExitCode.COMPLIANT and not result.complete:

@@ -247,6 +247,7 @@ class _Start:
         for name, service in state.services.items():
             if service.process is not None:
                 _wait_for_answer(self.root, name, service.port, service.process)
+        servers.ask_once(state.ports, projects, passwords)
         if self.guests and "nova" in self.services:
             self.progress("creating the guests' server records")
             try:

@@ -14,8 +14,9 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from imagegate.sandbox import layout, net, processes, rootfs, roster, ssh, template
@@ -41,11 +42,16 @@ _MOUNT = (
 """Volatile: no waiting for the disk when the guest halts. Kernels before 5.10 do not know it."""
 
 
+def fits(name: str) -> bool:
+    """Whether a guest can have this name: it is the host's, too."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check(specs: Sequence[AnySpec]) -> None:
     """Raise for specs that cannot be booted."""
     names = [spec.name for spec in specs]
     for spec in specs:
-        if not _NAME.fullmatch(spec.name) or names.count(spec.name) > 1:
+        if not fits(spec.name) or names.count(spec.name) > 1:
             message = f"{spec.name!r} is no name for a guest: use small letters, digits and -, each name once."
             raise SandboxUsageError(message)
         if spec.flavor not in {flavor[0] for flavor in layout.FLAVORS}:
@@ -111,15 +117,44 @@ def clone(root: Path, source: str, name: str) -> Guest:
     if is_running(root, source):
         message = f"Guest {source} runs: halt it before it is captured."
         raise SandboxUsageError(message)
-    guest = _new(root, name, read(root, source).user)
-    upper = _folder(root, name) / "up"
+    upper = str(_folder(root, source) / "up")
+
+    def copy(folder: Path) -> None:
+        _run(["cp", "--archive", "--reflink=auto", upper, str(folder / "up")])
+
+    return boot_copy(root, name, copy)
+
+
+def boot_copy(root: Path, name: str, fill: Callable[[Path], None]) -> Guest:
+    """Boot a new guest whose root ``fill`` brings: it is given the guest's folder, and makes the folder ``up`` there.
+
+    The guest gets its own address, host name and SSH host key; everything else is as it came. Of one that does not come
+    up nothing is kept.
+    """
+    guest = _new(root, name, "root")
+    folder = _folder(root, name)
+    upper = folder / "up"
     upper.rmdir()
-    _run(["cp", "--archive", "--reflink=auto", str(_folder(root, source) / "up"), str(upper)])
-    for key in (upper / "etc/ssh").glob("ssh_host_*"):
-        key.unlink()
-    _personalise(root, guest)
-    power_on(root, name)
+    try:
+        fill(folder)
+        guest = replace(guest, user="ubuntu" if (upper / "home/ubuntu").is_dir() else "root")
+        for key in (upper / "etc/ssh").glob("ssh_host_*"):
+            key.unlink()
+        _personalise(root, guest)
+        power_on(root, name)
+    except BaseException:
+        shutil.rmtree(folder)
+        roster.publish(root)
+        raise
     return guest
+
+
+def remove(root: Path, name: str) -> None:
+    """Halt a guest and take it out of the sandbox."""
+    root = plain(root)
+    halt(root, name)
+    shutil.rmtree(_folder(root, name))
+    roster.publish(root)
 
 
 def is_running(root: Path, name: str) -> bool:

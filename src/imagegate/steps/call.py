@@ -15,9 +15,10 @@ class Call:
     ``path`` starts at the service's root and is already quoted. ``accepts`` are the status codes of success;
     ``already`` those which say that the wished state is there (another one was quicker): the fresh look decides.
     ``claim`` is a name that only one target of a region may take in one run: two look, find it free, and both write.
+    ``headers`` go with the request, beside the content type.
     """
 
-    service: Literal["image", "compute"]
+    service: Literal["image", "compute", "volume"]
     method: Literal["POST", "PUT", "PATCH", "DELETE"]
     path: str
     body: Any = None
@@ -25,6 +26,7 @@ class Call:
     accepts: frozenset[int] = frozenset({200, 201, 202, 204})
     already: frozenset[int] = frozenset()
     claim: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -199,7 +199,11 @@ class FakeCloud:
         return Reply(201, body, headers={"X-Subject-Token": token})
 
     def catalog(self) -> list[dict[str, Any]]:
-        paths = {"image": "/images-of/{}", "compute": f"/nova/{{}}/v2/{PROJECT}"}
+        paths = {
+            "image": "/images-of/{}",
+            "compute": f"/nova/{{}}/v2/{PROJECT}",
+            "volumev2": f"/cinder/{{}}/v2/{PROJECT}",
+        }
         return [
             {
                 "type": kind, "name": kind, "id": kind,

@@ -2,18 +2,24 @@
 """Nova in one process on an inherited socket: nova_all_in_one.py FD.
 
 The real API, conductor, scheduler and compute manager, joined by oslo.messaging's in-memory transport in
-place of RabbitMQ, with Nova's own fake virt driver. Three things are added to that driver:
-- a snapshot uploads a little data, so that the image becomes active (plain FakeDriver never uploads);
+place of RabbitMQ, with Nova's own fake virt driver. Added to that driver are:
 - servers known to the database are there again after a restart;
-- power: a server named like a guest of the sandbox powers that guest off and on. The sandbox names the
-  program that does it in IMAGEGATE_GUEST_CONTROL (a JSON list, to which the name and the verb are added).
+- power: a server named like a guest of the sandbox powers that guest off and on;
+- a snapshot of such a server uploads the guest's root as it is (of any other a little data, so that the image
+  becomes active: plain FakeDriver never uploads);
+- a server made from an image with such a root is a real guest, booted from it; its address is in the server's
+  metadata, since there are no networks here. It goes when the server is deleted.
+The sandbox names the program that does it in IMAGEGATE_GUEST_CONTROL (a JSON list; see guest_control.py).
 """
 
+import contextlib
 import io
 import json
 import os
+import pathlib
 import subprocess
 import sys
+import tempfile
 import traceback
 
 os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "1"
@@ -41,6 +47,7 @@ from serve import listen_forever
 
 GUEST_CONTROL = json.loads(os.environ.get("IMAGEGATE_GUEST_CONTROL", "[]"))
 GUEST_TIME = 90
+PLACEHOLDER = 1024
 BINARIES = {
     "nova-conductor": conductor_rpcapi.RPC_TOPIC,
     "nova-scheduler": scheduler_rpcapi.RPC_TOPIC,
@@ -48,12 +55,12 @@ BINARIES = {
 }
 
 
-def _power(instance, verb):
-    """Power the guest of this server's name; a server without a guest is only a record."""
+def _control(instance, verb, *rest):
+    """Do something to the guest of this server's name; a server without a guest is only a record."""
     if not GUEST_CONTROL:
-        return
+        return {}
     done = subprocess.run(
-        [*GUEST_CONTROL, instance.display_name, verb],
+        [*GUEST_CONTROL, instance.display_name, instance.uuid, verb, *rest],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -62,6 +69,14 @@ def _power(instance, verb):
     )
     if done.returncode:
         raise exception.InternalError(f"guest {instance.display_name}: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+@contextlib.contextmanager
+def _scratch():
+    """The path of a file that goes away again."""
+    with tempfile.TemporaryDirectory(dir=nova.conf.CONF.state_path) as folder:
+        yield pathlib.Path(folder) / "root.tar"
 
 
 class SandboxDriver(fake.FakeDriverWithoutFakeNodes):
@@ -77,22 +92,49 @@ class SandboxDriver(fake.FakeDriverWithoutFakeNodes):
             "visibility": "private",
             "properties": {},
         }
-        images.update(context, image_id, wanted, data=io.BytesIO(b"\0" * 1024), purge_props=False)
+        with _scratch() as file:
+            packed = _control(instance, "pack", str(file)).get("packed")
+            with file.open("rb") if packed else io.BytesIO(b"\0" * PLACEHOLDER) as data:
+                images.update(context, image_id, wanted, data=data, purge_props=False)
+
+    def spawn(self, context, instance, image_meta, *args, **kwargs):
+        self._boot(context, instance, image_meta)
+        super().spawn(context, instance, image_meta, *args, **kwargs)
+
+    def _boot(self, context, instance, image_meta):
+        """A real guest, where the image is the captured root of one. The sandbox's base images hold 1 KiB."""
+        images = glance.API()
+        if not image_meta.obj_attr_is_set("id") or images.get(context, image_meta.id)["size"] <= PLACEHOLDER:
+            return
+        with _scratch() as file:
+            images.download(context, image_meta.id, dest_path=str(file))
+            try:
+                guest = _control(instance, "boot", str(file))
+            except exception.InternalError as error:  # there is no other host to try
+                raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=str(error)) from error
+        if guest:
+            try:
+                instance.metadata = {**instance.metadata, **{f"sandbox_{key}": str(guest[key]) for key in guest}}
+                instance.save()
+            except BaseException:  # deleted meanwhile
+                _control(instance, "gone")
+                raise
 
     def power_off(self, instance, timeout=0, retry_interval=0):
-        _power(instance, "off")
+        _control(instance, "off")
         super().power_off(instance, timeout, retry_interval)
 
     def power_on(self, context, instance, *args, **kwargs):
-        _power(instance, "on")
+        _control(instance, "on")
         super().power_on(context, instance, *args, **kwargs)
 
     def reboot(self, context, instance, *args, **kwargs):
-        _power(instance, "off")
+        _control(instance, "off")
         super().reboot(context, instance, *args, **kwargs)  # ends in power_on
 
     def destroy(self, context, instance, *args, **kwargs):
-        _power(instance, "off")
+        if instance.uuid in self.instances:  # one that could not be made may have the name of another's guest
+            _control(instance, "gone")
         super().destroy(context, instance, *args, **kwargs)
 
     def remember(self, ctxt, host):

@@ -16,6 +16,7 @@ from imagegate.probes.file import File, FileFact, FileKind
 from imagegate.probes.fstab import FstabFact, FstabProbe
 from imagegate.probes.kernel import KernelOption, KernelOptionFact
 from imagegate.probes.proxy import ProxyFact, ProxyProbe
+from imagegate.transports.linux import identity
 from imagegate.transports.linux.classify import CLASSIFIERS
 from imagegate.transports.linux.fstab import parse_fstab
 from imagegate.transports.linux.proxy import parse_proxy
@@ -47,7 +48,7 @@ class Unclear(Exception):
 
 def unfit(probe: Probe[Any]) -> str | None:
     """Why the Linux transport cannot look at ``probe``; None if it can."""
-    if isinstance(probe, KernelOption):
+    if isinstance(probe, KernelOption) or identity.is_one(probe):
         return None
     if isinstance(probe, ProxyProbe):
         return next((f"{clean(path)} is no plain absolute path" for path in probe.files if not _plain(path)), None)
@@ -74,6 +75,11 @@ def decode(probe: Probe[Any], fields: Fields, *, run_key: bytes, mounted_outside
         return KernelOptionFact(state="present" if _has_option(_one(fields, "cmdline"), probe.name) else "absent")
     if isinstance(probe, File):
         return _file(probe, fields, run_key, mounted_outside)
+    if identity.is_one(probe):
+        try:
+            return identity.decode(probe, fields, run_key=run_key)
+        except identity.Unread as error:
+            raise Unclear(str(error)) from None
     if isinstance(probe, FstabProbe):
         return _fstab(probe, fields, run_key, mounted_outside)
     if isinstance(probe, DiskSpace):

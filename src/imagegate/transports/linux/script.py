@@ -18,6 +18,7 @@ from imagegate.probes.file import File
 from imagegate.probes.fstab import FstabProbe
 from imagegate.probes.kernel import KernelOption
 from imagegate.probes.proxy import ProxyProbe
+from imagegate.transports.linux import identity
 
 MAX_READ = 1 << 20
 """The most bytes of one file that a look fetches."""
@@ -85,7 +86,8 @@ def look_script(nonce: str, probes: Sequence[Probe[Any]], *, booted: bool) -> st
     ``booted`` is False for a root that is reached through chroot: it has no kernel command line of its own.
     """
     fragments = "".join(_fragment(index, probe, booted=booted) for index, probe in enumerate(probes))
-    return f"{{\nn={nonce}{_PRELUDE}{_FILE}{_framed(fragments)}exit 0\n}}\n"
+    functions = _FILE + (identity.SHELL if any(map(identity.is_one, probes)) else "")
+    return f"{{\nn={nonce}{_PRELUDE}{functions}{_framed(fragments)}exit 0\n}}\n"
 
 
 def step_script(nonce: str, script: str) -> str:
@@ -124,7 +126,7 @@ def _fragment(index: int, probe: Probe[Any], *, booted: bool) -> str:
         )
     if isinstance(probe, KernelOption) and booted:
         return f"mark {index} cmdline; head -c {_MAX_CMDLINE} /proc/cmdline\n"
-    return ""
+    return identity.fragment(index, probe) if booted else ""
 
 
 def _file(index: int, path: str, read: int) -> str:

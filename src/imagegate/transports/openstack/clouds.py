@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
-import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ from imagegate.transports.openstack.lazy import config_loader
 from imagegate.transports.openstack.limits import Limits
 from imagegate.transports.openstack.pool import Counter, PooledSession
 from imagegate.transports.openstack.reason import one_line
+from imagegate.warning_filters import recorded_warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +97,6 @@ def _unknown(name: str, known: list[str], searched: list[str]) -> str:
     return f"unknown cloud {name!r}; {there} (searched: {', '.join(searched)}; and OS_* variables)"
 
 
-_FILTERS = threading.Lock()
-"""Python's warning filters are those of the whole process: two runs in one would undo each other's."""
-
-
 @contextmanager
 def _config_errors(what: str, notes: list[str] | None = None) -> Iterator[None]:
     """Faults of the configuration become UsageError; warnings about it become ``notes``.
@@ -110,8 +105,7 @@ def _config_errors(what: str, notes: list[str] | None = None) -> Iterator[None]:
     """
     sdk, warning = _sdk_types()
     try:
-        with _FILTERS, warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with recorded_warnings() as caught:
             yield
     except (sdk, ksa.ClientException) as error:
         raise UsageError(f"{what}: {one_line(str(error))}") from error

@@ -29,6 +29,9 @@ CLOSED = {"us1": "NHN Cloud closed its region US1 on 2026-03-31: take it out of 
 Only = Mapping[str, Collection[str]]
 """Regions, folded to lower case, that one of ``images`` and ``servers`` is read in; without an entry, in all."""
 
+_VOLUMES = ("volumev3", "volumev2", "block-storage")
+"""What block storage is called in service catalogs; NHN Cloud has ``volumev2``."""
+
 _SERVICES = {"images": "image", "servers": "compute"}
 
 
@@ -161,7 +164,17 @@ def _regions(
         if region.image is None and image is not None:
             region.image = service("image", image.region, image_root(image.url))
             region.lists_images = False
+        volumes = next(filter(None, (login.endpoint(kind, region.name) for kind in _VOLUMES)), None)
+        if volumes is not None:
+            region.volume = service("block storage", volumes.region, volumes.url)
     return list(regions.values()), absent
+
+
+def reach_region(cloud: Cloud, name: str, *, limits: Limits) -> Region | None:
+    """A region with its services, of which nothing is listed; None where the service catalog lacks it. ApiError."""
+    login = log_in(cloud, limits=limits, deadline=Deadline.after(limits.token_s))
+    found, _ = _regions(cloud, login, [name], what=("images", "servers"), only={}, others=(), limits=limits)
+    return found[0] if found else None
 
 
 def open_region(cloud: Cloud, name: str, *, limits: Limits) -> Region:

@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -25,6 +26,15 @@ from imagegate.transports.openstack.limits import Deadline, Limits
 from imagegate.transports.openstack.reason import READ, one_line, reason_of
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer to a write: ``json`` is None where there is no body, ``location`` where there is no such header."""
+
+    status: int
+    location: str | None = None
+    json: Any = None
 
 
 class Service:
@@ -62,23 +72,29 @@ class Service:
 
         A 401 (nothing was done) leads to a new token, and the request is sent again.
         """
-        return self._write(call, url, deadline, 0)[0]
+        return self._send(call, url, deadline, 0).status
+
+    def ask(self, call: Call, deadline: Deadline) -> Reply:
+        """As ``write``, at the service's root; returns the whole answer, for what the server has made."""
+        return self._send(call, self.url + call.path, deadline, self.limits.body_bytes)
 
     def create(self, call: Call, url: str, deadline: Deadline) -> Any:
         """As ``write``; returns the JSON of the answer."""
-        return parse_json(self._write(call, url, deadline, self.limits.body_bytes)[1])
+        return self._send(call, url, deadline, self.limits.body_bytes).json
 
-    def _write(self, call: Call, url: str, deadline: Deadline, limit: int) -> tuple[int, bytes]:
+    def _send(self, call: Call, url: str, deadline: Deadline, limit: int) -> Reply:
         body = None if call.body is None else json.dumps(call.body).encode()
-        headers = {"Content-Type": call.content_type} if body is not None else {}
+        headers = {**({"Content-Type": call.content_type} if body is not None else {}), **dict(call.headers)}
         try:
             self._session.get_auth_headers()
         except ksa.ClientException as error:
             raise ApiError(f"no token: {explain(error)}", executed=False) from error
         with self._turn(deadline), self._request(url, call.method, deadline, data=body, headers=headers) as response:
-            if response.status_code in call.accepts or response.status_code in call.already:
-                return response.status_code, _body(response, limit, deadline) if limit else b""
-            raise self._refusal(response, deadline)
+            if response.status_code not in call.accepts and response.status_code not in call.already:
+                raise self._refusal(response, deadline)
+            data = _body(response, limit, deadline) if limit else b""
+            said = parse_json(data) if data.strip() else None
+            return Reply(status=response.status_code, location=response.headers.get("Location"), json=said)
 
     @contextmanager
     def stream(

@@ -62,6 +62,7 @@ class Region:
     image: Service | None
     compute: Service | None
     projects: Projects
+    volume: Service | None = None
     flavors: dict[str, FlavorFact] = field(default_factory=dict)
     lists_images: bool = True
     origins: Origins = field(default_factory=Origins)
@@ -75,6 +76,10 @@ class Region:
 
     def __post_init__(self) -> None:
         self.sources = Sources(self.project)
+
+    def service(self, name: str) -> Service | None:
+        """The service called ``image``, ``compute`` or ``volume``."""
+        return {"image": self.image, "compute": self.compute, "volume": self.volume}[name]
 
     def scope(self, what: str, *, pages: int = 0, count: int = 0, reason: str | None) -> CatalogScope:
         """How much of a list was seen; incomplete if there is a ``reason``."""

@@ -20,7 +20,7 @@ from imagegate.steps.copy import CopyImage
 from imagegate.transports import CatalogScope, Discovery, Watch
 from imagegate.transports.openstack.clouds import Cloud, open_clouds
 from imagegate.transports.openstack.copying import Copier
-from imagegate.transports.openstack.discovery import open_region, survey
+from imagegate.transports.openstack.discovery import open_region, reach_region, survey
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.limits import Deadline, Limits
 from imagegate.transports.openstack.look import Look
@@ -122,6 +122,23 @@ class OpenStack:
             auditors=tuple(found.auditors),
             warnings=tuple(note for cloud in opened.values() for note in cloud.warnings),
         )
+
+    def region(self, cloud: str | None, region: str | None) -> Region | None:
+        """A region that ``discover`` reached, None if it did not."""
+        return self._regions.get((cloud or "", region or ""))
+
+    def reach(self, cloud: str, region: str) -> Region | None:
+        """As ``region``, but logs in where nobody has done so, and lists nothing. UsageError for an unknown cloud,
+        ApiError where it cannot be logged in to."""
+        if (cloud, region) not in self._regions:
+            if cloud not in self._clouds:
+                self._clouds.update(open_clouds([cloud], limits=self._limits, counter=self._counter))
+            found = reach_region(self._clouds[cloud], region, limits=self._limits)
+            if found is None:
+                return None
+            self._regions[(found.cloud, found.name)] = found
+            return found
+        return self._regions[(cloud, region)]
 
     def at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
         """What the listing told; members of images that cannot have any, or not for our eyes, follow from it, and so do
@@ -231,7 +248,7 @@ class OpenStack:
             raise StepError(f"{step.summary}: not a call to a cloud's API", changed=False)
         call = step.call(seen)
         region = self._regions.get((target.cloud or "", target.region or ""))
-        service = (region.image if call.service == "image" else region.compute) if region else None
+        service = region.service(call.service) if region else None
         if service is None:
             raise StepError(
                 f"{step.summary}: no {call.service} service of {target.cloud}/{target.region} was reached",

@@ -1,0 +1,104 @@
+"""What a capture has set out to do and how far it came, on disk before it happens.
+
+``capture.json`` in the folder of the run is written anew at each stage: whole or not at all, and on disk (fsync) when
+the write returns. So a run that was killed anywhere can be gone on with: ``imagegate capture --resume RUN``.
+
+=========  ========================================================================================
+stage      what is certain
+=========  ========================================================================================
+gate       nothing was asked for: the gate may have mended the instance (its own journal tells)
+asking     the image was about to be asked for; whether it was is told by the catalog alone
+made       the image exists under ``image``, or did
+active     its data is there; it may not comply with the policy yet
+done       all was done and judged
+refused    nothing was asked for, and nothing will be
+=========  ========================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from imagegate.errors import UsageError
+
+FILE = "capture.json"
+FORMAT = 1
+STAGES = ("gate", "asking", "made", "active", "done", "refused")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """One capture. ``clouds`` as in ``Discovery``'s argument; paths are absolute; times are ISO 8601, UTC.
+
+    ``instance`` is what the command line named, ``server`` its id. ``fix_level`` None: no ``--fix``.
+    """
+
+    run: str
+    stage: str
+    instance: str
+    name: str
+    policy: str
+    policy_digest: str
+    clouds: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    inventory: str | None = None
+    checks_dirs: tuple[str, ...] = ()
+    fix_level: str | None = None
+    attempt: int = 1
+    cloud: str | None = None
+    region: str | None = None
+    server: str | None = None
+    way: str | None = None
+    asked_at: str | None = None
+    image: str | None = None
+    gate: dict[str, Any] | None = None
+
+
+def write_state(folder: Path, state: State) -> None:
+    """Put ``state`` on disk; ``OSError`` if it cannot be, and then the one before it is still there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE
+    temporary = folder / f".{FILE}.{secrets.token_hex(4)}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"v": FORMAT, **asdict(state)}, file, indent=1)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def read_state(folder: Path) -> State:
+    """The state in the folder of a run. ``UsageError`` where there is none, or none that this version can read."""
+    path = folder / FILE
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{folder}: no capture was begun there (it has no {FILE})") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    known = {field.name for field in fields(State)}
+    if not isinstance(raw, dict) or raw.pop("v", None) != FORMAT or not set(raw) <= known:
+        raise UsageError(f"{path} was written by another version of imagegate")
+    for name in ("clouds", "regions", "checks_dirs"):
+        raw[name] = tuple(raw.get(name) or ())
+    try:
+        state = State(**raw)
+    except TypeError as error:
+        raise UsageError(f"{path} is damaged: {error}") from error
+    if state.stage not in STAGES:
+        raise UsageError(f"{path} is damaged: there is no stage {state.stage!r}")
+    return state

@@ -1,0 +1,219 @@
+"""Two servers are made, looked at and always removed, whatever the cloud, the guests or the operator do."""
+
+from __future__ import annotations
+
+import re
+import signal
+from datetime import UTC, datetime
+
+import pytest
+
+from imagegate import prove
+from imagegate.clones import LETTERS
+from imagegate.errors import UsageError
+from imagegate.model import Facts, Seen, Unseen
+from imagegate.probes.identity import IdentityFact
+from imagegate.report.build import head
+from imagegate.result import ExitCode
+
+BOOTS = prove.Boots(flavor="u2.c1m2", timeout_s=3, removal_s=1, address_from="metadata:ip", network="n1", key_name="k")
+
+
+def fact(number):
+    return IdentityFact(
+        machine_id=f"m{number}", machine_state="id", dbus_id=None, dbus_state="absent",
+        host_keys=(f"ssh-ed25519 SHA256:{number}",), host_name=f"h{number}",
+    )  # fmt: skip
+
+
+class Guests:
+    """What looks at the clones: ``answers`` by letter, a fact, a reason, or a signal that comes meanwhile."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+        self.hosts = {}
+        self.closed = False
+
+    def __call__(self, inventory, run_key):
+        self.hosts = dict(inventory.hosts)
+        return self
+
+    def look(self, target, probes, *, timeout_s, fresh):
+        (probe,) = probes
+        answer = self.answers[probe.of]
+        at = datetime.now(UTC)
+        if isinstance(answer, signal.Signals):
+            signal.raise_signal(answer)
+        seen = Seen(value=answer, at=at) if isinstance(answer, IdentityFact) else Unseen(reason=str(answer), at=at)
+        return Facts({probe: seen}, at)
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def nova(cloud, kit):
+    """The fake cloud with an image and a flavor, where servers are made and deleted."""
+    cloud.image(name="golden", os_type="linux", login_username="ubuntu")
+    cloud.flavors.append({"id": "f-1", "name": "u2.c1m2"})
+    cloud.asked = []
+
+    def answer(request):
+        if "/nova/" not in request.path:
+            return None
+        if request.method == "POST":
+            cloud.asked.append(request.body["server"])
+            said = request.body["server"]
+            made = cloud.server_record(
+                name=said["name"], status="ACTIVE", metadata={**said["metadata"], "ip": f"192.0.2.{len(cloud.servers)}"}
+            )
+            return kit.Reply(202, {"server": {"id": made["id"]}})
+        if request.method == "DELETE":
+            cloud.servers[:] = [one for one in cloud.servers if one["id"] != request.path.rpartition("/")[2]]
+            return kit.Reply(204)
+        return None
+
+    cloud.on(answer)
+    return cloud
+
+
+def run(guests, transport, image="golden", boots=BOOTS):
+    proof = prove.Proof(image=image, boots=boots, clouds={"fake": ("KR1",)}, guests=guests, openstack=transport)
+    result = proof.run()
+    return result, head(result)["prove"]
+
+
+def test_two_servers_are_made_as_asked_compared_and_removed(nova, transport):
+    guests = Guests(a=fact(1), b=fact(2))
+    result, story = run(guests, transport)
+    assert result.exit_code is ExitCode.COMPLIANT
+    assert nova.servers == []
+    assert guests.closed
+    assert [one["removed"] for one in story["servers"]] == [True, True]
+    first, second = nova.asked
+    assert first["name"] != second["name"]
+    assert re.fullmatch(r"ig-prove-[a-z0-9-]+-a", first["name"])
+    wanted = {"imageRef": nova.images[0]["id"], "flavorRef": "f-1", "networks": [{"uuid": "n1"}], "key_name": "k"}
+    assert {key: first[key] for key in wanted} == wanted
+    assert "block_device_mapping_v2" not in first
+    assert {(host.user, host.host_key_checking, host.sudo) for host in guests.hosts.values()} == {
+        ("ubuntu", False, False)
+    }
+    assert "host keys" in result.scope.relaxed[0]
+
+
+def test_a_volume_is_asked_for_that_goes_with_the_server(nova, transport):
+    boots = prove.Boots(flavor="f-1", volume_size=20, timeout_s=3, address_from="metadata:ip")
+    run(Guests(a=fact(1), b=fact(2)), transport, boots=boots)
+    (mapping,) = nova.asked[0]["block_device_mapping_v2"]
+    assert (mapping["volume_size"], mapping["delete_on_termination"], mapping["boot_index"]) == (20, True, 0)
+    assert "networks" not in nova.asked[0]
+
+
+def test_an_equal_pair_is_a_fail(nova, transport):
+    result, _ = run(Guests(a=fact(1), b=fact(1)), transport)
+    assert result.exit_code is ExitCode.FAIL
+    assert nova.servers == []
+
+
+def test_a_guest_that_does_not_answer_is_unknown_and_removed(nova, transport):
+    result, story = run(Guests(a=fact(1), b="no route to host"), transport)
+    assert result.exit_code is ExitCode.UNKNOWN
+    assert "no route to host" in result.findings[0].reason
+    assert nova.servers == []
+    assert story["left"] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_removes_what_was_made(nova, transport, number):
+    before = signal.getsignal(number)
+    result, story = run(Guests(a=fact(1), b=number), transport)
+    assert result.exit_code is ExitCode.INTERRUPTED
+    assert nova.servers == []
+    assert story["left"] == []
+    assert signal.getsignal(number) is before
+
+
+def test_what_cannot_be_removed_is_named(nova, transport, kit):
+    nova.hooks.insert(0, lambda r: kit.Reply(500, {"error": "no"}) if r.method == "DELETE" else None)
+    result, story = run(Guests(a=fact(1), b=fact(2)), transport)
+    assert result.exit_code is ExitCode.FIX_FAILED
+    assert {one["id"] for one in story["left"]} == {one["id"] for one in nova.servers}
+    assert len(story["left"]) == len(LETTERS)
+    text = "\n".join(result.story.lines)
+    assert all(f"openstack server delete {one['id']}" in text for one in nova.servers)
+
+
+def test_a_server_whose_creation_gave_no_answer_is_found_and_removed(nova, transport, kit):
+    def lose(request):
+        if request.method != "POST" or "/nova/" not in request.path:
+            return None
+        said = request.body["server"]
+        nova.server_record(name=said["name"], status="BUILD", metadata=said["metadata"])
+        nova.server_record(name="somebody-elses", metadata={prove.MARK: "another run"})
+        return kit.Reply(504, {"error": "gateway"})
+
+    nova.hooks.insert(0, lose)
+    result, story = run(Guests(), transport)
+    assert result.exit_code is ExitCode.UNKNOWN
+    assert "could not be made" in result.findings[0].reason
+    assert [one["name"] for one in nova.servers] == ["somebody-elses"]
+    assert story["left"] == []
+
+
+def test_a_refused_second_server_takes_the_first_with_it(nova, transport, kit):
+    def refuse(request):
+        refused = request.method == "POST" and "/nova/" in request.path and nova.asked
+        return kit.Reply(403, {"forbidden": {"message": "Quota exceeded for instances"}}) if refused else None
+
+    nova.hooks.insert(0, refuse)
+    result, _ = run(Guests(), transport)
+    assert result.exit_code is ExitCode.UNKNOWN
+    assert any("Quota exceeded" in line for line in result.story.lines)
+    assert nova.servers == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"status": "ERROR", "fault": {"message": "No valid host was found"}}, "No valid host"),
+        ({"status": "BUILD"}, "not up within 1 s: BUILD"),
+        ({"metadata": {}}, "--address-from"),
+        ({"metadata": {"ip": "-oProxyCommand=x"}}, "no host name or IP address"),
+    ],
+)
+def test_a_server_that_does_not_come_up_says_why(nova, transport, kit, change, reason):
+    def spoil(request):
+        if request.method == "GET" and "/servers/" in request.path and not request.path.endswith("detail"):
+            for server in nova.servers:
+                server.update(change)
+
+    nova.hooks.insert(0, spoil)
+    boots = prove.Boots(flavor="f-1", timeout_s=1, removal_s=1, address_from="metadata:ip")
+    result, _ = run(Guests(a=fact(1), b=fact(2)), transport, boots=boots)
+    assert result.exit_code is ExitCode.UNKNOWN
+    assert any(reason in finding.reason for finding in result.findings)
+    assert nova.servers == []
+
+
+@pytest.mark.parametrize(
+    ("image", "more", "message"),
+    [
+        ("other", {}, "no image is called other"),
+        ("golden", {"name": "golden"}, "name of 2 images"),
+        ("win", {"name": "win", "os_type": "Windows"}, "Windows"),
+        ("new", {"name": "new", "status": "saving"}, "only an active image"),
+    ],
+)
+def test_what_cannot_be_proven_is_said_before_anything_is_made(nova, transport, image, more, message):
+    if more:
+        nova.image(**more)
+    with pytest.raises(UsageError, match=message):
+        run(Guests(), transport, image=image)
+    assert nova.asked == []
+
+
+def test_an_unknown_flavor_is_said_with_those_there_are(nova, transport):
+    with pytest.raises(UsageError, match=r"no flavor zz; it has u2\.c1m2"):
+        run(Guests(), transport, boots=prove.Boots(flavor="zz"))
+    assert nova.asked == []
