@@ -16,7 +16,7 @@ demo: $(READY) guest-tools
 test: lint test-fast test-oldest test-real
 
 test-fast: $(READY)
-	$(BIN)/python -m pytest -q -n 2 $(FAST)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(FAST)
 
 # the plugin on the lowest pytest that pyproject.toml allows; everything else runs on the newest
 test-oldest: $(VENV)-oldest/.ready

@@ -16,7 +16,7 @@ if find_spec("hypothesis") is not None:  # `pytest checks --policy …` in a clo
 
     slow = [HealthCheck.too_slow]
     settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=slow)
-    settings.register_profile("ci", max_examples=300, deadline=None, suppress_health_check=slow, print_blob=True)
+    settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=slow, print_blob=True)
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if CI else "dev"))
 
 
