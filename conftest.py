@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import NoReturn
@@ -27,6 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if getattr(config.option, "ig_policy", None) is None:
         config.pluginmanager.import_plugin("pytester")
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's `&` makes its children deaf to it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
