@@ -31,6 +31,12 @@ FORMATS = {
     each.name: each
     for each in (
         Format(name="csv", file="findings.csv", module="imagegate.report.spreadsheet", help="a row per finding"),
+        Format(
+            name="html",
+            file="report.html",
+            module="imagegate.report.html",
+            help="one page to search, filter and print; needs no network",
+        ),
     )
 }
 """By name. A new form is a module with ``render`` and an entry here."""
