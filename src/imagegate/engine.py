@@ -7,7 +7,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
@@ -22,10 +22,8 @@ from imagegate.model import (
     Facts,
     Finding,
     Kind,
-    Level,
     Observation,
     Probe,
-    Remedy,
     RemedyState,
     Seen,
     Source,
@@ -37,13 +35,12 @@ from imagegate.model import (
 from imagegate.plan import Grant, Plan, make_plan, needs_a_person, over_limit, refuse_all
 from imagegate.probes.server import SERVER
 from imagegate.progress import Progress, Silent
+from imagegate.settle import Work, not_begun, settle
 from imagegate.shield import Debt, Shield
 from imagegate.transports import Carrier, Transport, Watch
 
 MAX_ROUNDS = 3
 """How often a target is planned and mended in one run before it counts as not converging."""
-
-_GOOD = frozenset({Verdict.PASS, Verdict.NOT_APPLICABLE})
 
 _INTERRUPTED = "the run was interrupted before this was looked at"
 
@@ -237,7 +234,7 @@ class Engine:
                 with self.locks.hold(plan.target, self.cancelled):
                     outcomes[key] = apply_plan(plan, self._hands(plan.target, (), grant))
             except StepRefused as error:
-                outcomes[key] = _not_begun(plan, error)
+                outcomes[key] = Outcome(failed=plan.granted[0].step, reason=str(error))
 
         with contextlib.suppress(KeyboardInterrupt):
             self._all([plan for plan in plans if plan.granted], one)
@@ -278,11 +275,8 @@ class Engine:
             with self.locks.hold(plan.target, self.cancelled):
                 self._mend_held(plan, pairs, grant, rounds)
         except StepRefused as error:
-            outcome = _not_begun(plan, error)
             for pair in pairs:
-                finding = self.findings[pair.key]
-                if finding.remedy.state is RemedyState.PLANNED:
-                    self._settle(pair, finding, finding.remedy.steps, (), outcome)
+                self.findings[pair.key] = not_begun(self.findings[pair.key], str(error))
 
     def _mend_held(self, plan: Plan, pairs: Sequence[Pair], grant: Grant, rounds: int) -> None:
         target = plan.target
@@ -291,20 +285,22 @@ class Engine:
         outcome = Outcome()
         self.facts_before[target.key] = self.facts[target.key]
         first = {check: plan.remedy(check) for planned in plan.granted for check in planned.checks}
-        work = {check: remedy.steps for check, remedy in first.items() if remedy.state is RemedyState.PLANNED}
+        attempts = {check: remedy.steps for check, remedy in first.items() if remedy.state is RemedyState.PLANNED}
         for _ in range(rounds):
-            for check, steps in work.items():
+            for check, steps in attempts.items():
                 granted = (planned.step for planned in plan.granted if check in planned.checks)
-                work[check] = tuple(dict.fromkeys((*steps, *granted)))
+                attempts[check] = tuple(dict.fromkeys((*steps, *granted)))
             outcome = apply_plan(plan, self._hands(target, probes, grant))
             done.extend(outcome.done)
             self.facts[target.key] = self.look_at(target, probes, fresh=True)
             after = [judge(pair, self.facts[target.key], today=self.settings.today) for pair in pairs]
-            plan = make_plan(target, [f for f in after if f.check.id in work], self.facts[target.key], grant)
+            plan = make_plan(target, [f for f in after if f.check.id in attempts], self.facts[target.key], grant)
             if outcome.failed is not None or outcome.unrestored is not None or not plan.granted:
                 break
+        work = Work(done=tuple(done), outcome=outcome)
         for pair, finding in zip(pairs, after, strict=True):
-            self._settle(pair, finding, work.get(pair.check.id), done, outcome)
+            before = self.findings[pair.key]
+            self.findings[pair.key] = settle(before, finding, work, attempts.get(pair.check.id))
 
     def _hands(self, target: Target, probes: Collection[Probe[Any]], grant: Grant) -> Hands:
         every = dict.fromkeys((*probes, *self._required.get(target.key, ())))
@@ -348,57 +344,10 @@ class Engine:
             no_lifting=grant.no_lifting,
         )
 
-    def _settle(
-        self, pair: Pair, after: Finding, steps: tuple[Step, ...] | None, done: Sequence[Step], outcome: Outcome
-    ) -> None:
-        """Say what came of a finding. ``steps`` are those that were to mend it, None if nothing was attempted."""
-        before = self.findings[pair.key]
-        if steps is not None:
-            mine = tuple(step for step in steps if step in done)
-            reason = outcome.reason or _still(after)
-            remedy = Remedy(state=RemedyState.NOT_VERIFIED, steps=steps, done=mine, reason=reason)
-            if after.verdict is Verdict.NOT_APPLICABLE and not mine:
-                self.findings[pair.key] = after
-                return
-            if outcome.unrestored is not None:
-                self.findings[pair.key] = before.with_remedy(
-                    replace(remedy, reason="; ".join(filter(None, (outcome.reason, outcome.unrestored))))
-                )
-                return
-            if after.verdict in _GOOD:
-                remedy = replace(remedy, state=RemedyState.VERIFIED, reason=None)
-                notes = (one for note in (before.note, after.note) if note for one in note.split("; "))
-                note = "; ".join(dict.fromkeys(notes)) or None
-                self.findings[pair.key] = replace(before, remedy=remedy, note=note)
-                return
-            if outcome.failed is not None:
-                begun = bool(mine) or (outcome.begun and outcome.failed in steps)
-                remedy = replace(remedy, state=RemedyState.FAILED if begun else RemedyState.REFUSED)
-            elif by_hand := [step.summary for step in before.remedy.steps if step.level is Level.MANUAL]:
-                rest = f"a person has to do the rest: {'; '.join(by_hand)}"
-                remedy = replace(remedy, state=RemedyState.APPLIED, steps=before.remedy.steps, reason=rest)
-            self.findings[pair.key] = before.with_remedy(remedy)
-        elif before.verdict is Verdict.UNKNOWN and after.verdict is Verdict.FAIL:
-            self.findings[pair.key] = after
-        elif before.verdict in _GOOD and after.verdict not in _GOOD:
-            broken = Remedy(state=RemedyState.NOT_VERIFIED, reason=f"{before.verdict} before the fixes of this run")
-            self.findings[pair.key] = after.with_remedy(broken) if after.verdict is Verdict.FAIL else after
-
     def close(self) -> None:
         """End all transports."""
         for transport in dict.fromkeys(self.transports.values()):
             transport.close()
-
-
-def _not_begun(plan: Plan, error: StepRefused) -> Outcome:
-    return Outcome(failed=plan.granted[0].step, reason=str(error))
-
-
-def _still(after: Finding) -> str:
-    if after.verdict is Verdict.UNKNOWN:
-        return f"applied, but it cannot be seen whether it helped: {after.reason}"
-    violations = "; ".join(f"{v.subject}: {v.actual}" for v in after.violations)
-    return f"applied, but it still fails: {violations}"
 
 
 def _all_unseen(probes: Iterable[Probe[Any]], reason: str, owner: Owner) -> Facts:

@@ -34,7 +34,7 @@ from imagegate.model import Fix, Kind, Level, RemedyState, Source, Target, Verdi
 from imagegate.plan import Grant
 from imagegate.probes import IMAGE, MEMBER_PROJECTS, MEMBERS, SERVER, ImageFact, Member, MemberProjectsFact, MembersFact
 from imagegate.recording import Recording
-from imagegate.steps import StopServer
+from imagegate.steps import Manual, StopServer
 
 A, B = a_file("/a"), a_file("/b")
 TOY = toy()
@@ -526,6 +526,17 @@ def test_a_check_of_whose_fix_another_check_did_a_part_stays_refused():
     run(machine, [pair(half, web), pair(TOY, web)])
     assert finding(machine, TOY, web).fixed
     assert remedy(machine, half, web)[0] is RemedyState.REFUSED
+
+
+def test_a_neighbour_that_only_a_person_could_mend_is_fixed_by_what_another_check_did():
+    world = World()
+    web = a_guest(world)
+    by_hand = Manual(subject="/a", summary="empty /a by hand", why="nobody else can")
+    manual = toy("linux-never-empty", steps=[by_hand], fix=Fix.NEVER)
+    machine = engine(world)
+    run(machine, [pair(TOY, web), pair(manual, web)])
+    assert remedy(machine, manual, web) == (RemedyState.VERIFIED, "mended along with others: scrub /a")
+    assert not finding(machine, manual, web).stands
 
 
 def test_a_target_that_keeps_growing_back_counts_as_not_converging():

@@ -117,6 +117,8 @@ def _fail_lines(finding: Finding) -> Iterator[Line]:
     if state in {RemedyState.FAILED, RemedyState.NOT_VERIFIED, RemedyState.REFUSED}:
         reason = f": {finding.remedy.reason}" if finding.remedy.reason else ""
         yield line(_MARGIN, (REMEDY_WORDS[state], "red"), reason)
+    elif finding.fixed and finding.remedy.reason:
+        yield line(_MARGIN, (REMEDY_WORDS[state], "green"), f": {finding.remedy.reason}")
 
 
 def _word(finding: Finding) -> tuple[str, str]:
