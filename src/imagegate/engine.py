@@ -12,8 +12,9 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
-from imagegate.errors import Owner, StepError, StepRefused, ToolError
+from imagegate.errors import Owner, StepError, StepRefused
 from imagegate.evidence import EvidenceStore, guest_part
+from imagegate.eyes import INTERRUPTED, Eyes, all_unseen
 from imagegate.journal import Journal
 from imagegate.judge import Pair, judge
 from imagegate.locks import Locks
@@ -22,7 +23,6 @@ from imagegate.model import (
     Facts,
     Finding,
     Kind,
-    Observation,
     Probe,
     RemedyState,
     Seen,
@@ -41,17 +41,6 @@ from imagegate.transports import Carrier, Transport, Watch
 
 MAX_ROUNDS = 3
 """How often a target is planned and mended in one run before it counts as not converging."""
-
-_INTERRUPTED = "the run was interrupted before this was looked at"
-
-_NO_TRANSPORT = {
-    Source.GUEST: ("the inventory does not say how to reach it: add it to the file given with --inventory", Owner.USER),
-    Source.COMPUTE: ("no cloud lists this instance (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
-    Source.IMAGE: ("no cloud was contacted (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
-    Source.IDENTITY: ("no cloud was contacted (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
-    Source.CONSOLE: ("no API tells what was ticked in the cloud's console: only a person can say it", Owner.TARGET),
-    Source.POLICY: ("it is answered when everything else is judged", Owner.TOOL),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +92,8 @@ class Engine:
         wanted = _probes_by_target(pairs)
         self.progress.looking(len(wanted))
         needed = {probe for pair in pairs for probe in pair.check.needs}
-        far = [key for key in wanted if not self._at_hand(*wanted[key])]
+        eyes = self._eyes
+        far = [key for key in wanted if not eyes.at_hand(*wanted[key])]
         distant = set(far)
         for key in (key for key in wanted if key not in distant):
             self._looked(wanted[key][0], self.look_at(*wanted[key], fresh=False), needed)
@@ -120,7 +110,7 @@ class Engine:
                 self.close()
                 for key in far:
                     if key not in self.facts:
-                        self.facts[key] = _all_unseen(wanted[key][1], _INTERRUPTED, Owner.USER)
+                        self.facts[key] = all_unseen(wanted[key][1], INTERRUPTED, Owner.USER)
                 raise
 
     def _looked(self, target: Target, facts: Facts, needed: Collection[Probe[Any]]) -> None:
@@ -129,58 +119,20 @@ class Engine:
         unseen = next((o.reason for p, o in lost if p.source is not Source.CONSOLE), None)
         self.progress.looked(target, unseen)
 
-    def _at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
-        by_source = _by_source(probes)
-        return all(
-            source not in self.transports or self.transports[source].at_hand(target, group)
-            for source, group in by_source.items()
-        )
-
     def look_at(self, target: Target, probes: Collection[Probe[Any]], *, fresh: bool) -> Facts:
         """Look at one target. A guest whose server is off is not contacted: its address may be another's by now."""
-        by_source = _by_source(probes)
-        guest = by_source.pop(Source.GUEST, [])
-        if guest and target.cloud is not None and SERVER not in by_source[Source.COMPUTE]:
-            by_source[Source.COMPUTE].append(SERVER)
-        seen = Facts({}, datetime.now(UTC))
-        for source, group in by_source.items():
-            seen = seen.merged(self._look_source(target, source, group, fresh=fresh))
-        if guest:
-            seen = seen.merged(self._look_guest(target, guest, seen, fresh=fresh))
-        return seen.as_of(self.settings.today)
+        return self._eyes.look_at(target, probes, fresh=fresh)
 
-    def _look_source(self, target: Target, source: Source, probes: Collection[Probe[Any]], *, fresh: bool) -> Facts:
-        transport = self.transports.get(source)
-        absent = transport is None or (source is Source.COMPUTE and target.cloud is None and transport.remote)
-        if self.cancelled.is_set() and not fresh:  # fresh looks belong to changes under way: they are verified
-            return _all_unseen(probes, _INTERRUPTED, Owner.USER)
-        if (transport is None or absent) and source in self.gaps:
-            return _all_unseen(probes, self.gaps[source], Owner.TARGET)
-        if transport is None or absent:
-            return _all_unseen(probes, *_NO_TRANSPORT[source])
-        try:
-            return transport.look(target, probes, timeout_s=self.settings.look_timeout_s, fresh=fresh)
-        except Exception as error:  # noqa: BLE001 - one target's look must not cost the report of the others
-            return _all_unseen(probes, f"the look failed: {type(error).__name__}: {error}", Owner.TOOL)
-
-    def _look_guest(self, target: Target, probes: Collection[Probe[Any]], seen: Facts, *, fresh: bool) -> Facts:
-        transport = self.transports.get(Source.GUEST)
-        if transport is not None and not transport.remote:
-            return self._look_source(target, Source.GUEST, probes, fresh=fresh)
-        if SERVER in seen and seen[SERVER].is_off:
-            try:
-                kept = self.evidence.load(target, seen[SERVER])
-            except ToolError as error:
-                return _all_unseen(probes, str(error), Owner.TOOL)
-            off = _all_unseen(
-                probes,
-                "the instance is off and no evidence from before is valid: start it, or let one run gate and stop it",
-                Owner.TARGET,
-            )
-            return off if kept is None else Facts({**dict(off.items()), **_only(kept, probes)}, off.at)
-        if target.guest is None:
-            return _all_unseen(probes, *_NO_TRANSPORT[Source.GUEST])
-        return self._look_source(target, Source.GUEST, probes, fresh=fresh)
+    @property
+    def _eyes(self) -> Eyes:
+        return Eyes(
+            transports=self.transports,
+            evidence=self.evidence,
+            gaps=self.gaps,
+            cancelled=self.cancelled,
+            today=self.settings.today,
+            timeout_s=self.settings.look_timeout_s,
+        )
 
     def judge(self, pairs: Sequence[Pair]) -> list[Finding]:
         """Judge ``pairs`` on what was seen, in their order."""
@@ -348,22 +300,6 @@ class Engine:
         """End all transports."""
         for transport in dict.fromkeys(self.transports.values()):
             transport.close()
-
-
-def _all_unseen(probes: Iterable[Probe[Any]], reason: str, owner: Owner) -> Facts:
-    now = datetime.now(UTC)
-    return Facts({probe: Unseen(reason=reason, at=now, owner=owner) for probe in probes}, now)
-
-
-def _only(facts: Facts, probes: Collection[Probe[Any]]) -> dict[Probe[Any], Observation]:
-    return {probe: observation for probe, observation in facts.items() if probe in set(probes)}
-
-
-def _by_source(probes: Iterable[Probe[Any]]) -> dict[Source, list[Probe[Any]]]:
-    grouped: dict[Source, list[Probe[Any]]] = defaultdict(list)
-    for probe in probes:
-        grouped[probe.source].append(probe)
-    return grouped
 
 
 def _union(pairs: Iterable[Pair]) -> tuple[Probe[Any], ...]:
