@@ -53,6 +53,7 @@ def tell(capture: Capture) -> Result:
         limit=next((result.limit for result in results if result.limit is not None), None),
         problems=tuple(problem for result in results for problem in result.problems),
         story=_story(capture),
+        explanations={name: about for result in results for name, about in result.explanations.items()},
     )
 
 

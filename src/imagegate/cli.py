@@ -61,6 +61,7 @@ _COMMANDS = {
     "capture": Command("imagegate.commands.capture", (), "gate an instance, capture it, make the image comply"),
     "prove": Command("imagegate.commands.prove", (), "boot two servers from an image: do they share an identity?"),
     "undo": Command("imagegate.commands.undo", (), "take back what a run with --fix changed"),
+    "report": Command("imagegate.commands.report", (), "show a run's report again, in any form"),
     "checks": Command("imagegate.commands.checks", (), "list the checks, or explain one"),
     "policy": Command("imagegate.commands.policy", (), "check a policy file, or print the schema"),
     "demo": Command("imagegate.demo", (), "see it all at work on this machine"),

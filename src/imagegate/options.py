@@ -19,7 +19,8 @@ class Options:
 
     ``command`` is ``gate`` or ``audit``; ``images`` are ids of images that an audit is narrowed to.
     ``fix_level`` None means no ``--fix``. ``report_dir`` None keeps nothing on
-    disk. ``roots`` are folders of checks; empty means those that came with imagegate.
+    disk; ``formats`` are forms of the report beside those that are always written.
+    ``roots`` are folders of checks; empty means those that came with imagegate.
     """
 
     command: str
@@ -36,6 +37,7 @@ class Options:
     facts: Path | None = None
     fix_level: Level | None = None
     report_dir: Path | None = None
+    formats: tuple[str, ...] = ()
     look_workers: int = 32
     look_timeout_s: float = 60.0
     lock_timeout_s: float = 60.0

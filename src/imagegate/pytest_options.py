@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from imagegate.catalogue import packaged_root
+from imagegate.cli import nearest
 from imagegate.model import Level, Severity
 from imagegate.options import Options
+from imagegate.report.formats import ALWAYS, FORMATS
 
 PACKAGED = "imagegate.checks"
 REPORT_DIR = "reports"
@@ -44,6 +46,7 @@ def run_options(config: pytest.Config) -> Options:
         facts=_path(here, given["ig_facts"]),
         fix_level=Level.parse(level) if given["ig_fix"] else None,
         report_dir=here / (given["ig_report_dir"] or REPORT_DIR),
+        formats=tuple(dict.fromkeys(given["ig_format"])),
         fail_on=Severity.parse(given["ig_fail_on"] or "low"),
         **{name: given[dest] for name, dest in numbers.items() if given[dest] is not None},
     )
@@ -67,6 +70,9 @@ def _mistakes(given: dict[str, Any]) -> Iterator[str]:
             yield "--fix-level destructive: name the targets (gate INSTANCE, or --instance)"
         if not given["ig_check"]:
             yield "--fix-level destructive: name the checks (--check ID)"
+    for name in given["ig_format"]:
+        if name not in FORMATS and name not in ALWAYS:
+            yield f"--format {name}: there is no such form{nearest(name, FORMATS)}; there are {', '.join(FORMATS)}"
     for name, least in (("look_workers", 1), ("max_unknown", 0)):
         value = given[f"ig_{name}"]
         if value is not None and value < least:

@@ -68,6 +68,8 @@ OPTIONS = (
            type=float),
     _flag("yes", _FIXES, "do not ask before the plan is applied"),
     _value("report-dir", _REPORTS, "DIR", "where reports go (reports/): DIR/<run-id>/, and the link DIR/latest"),
+    _many("format", _REPORTS, "NAME",
+          "write the report in this form too; may be repeated (imagegate report --help lists them)"),
     _value("fail-on", _REPORTS, "low|medium|high|critical", "lowest severity whose fail makes the exit code 1 (low)",
            choices=("low", "medium", "high", "critical")),
     _value("max-unknown", _REPORTS, "N", "tolerate so many targets that could not be judged (0)", type=int),

@@ -114,7 +114,13 @@ class Screen:
         """Write the reports."""
         if options.report_dir is None:
             return None
-        return write_reports(result, options.report_dir, next_command=self._next(result), say=self.complain)
+        return write_reports(
+            result,
+            options.report_dir,
+            next_command=self._next(result),
+            say=self.complain,
+            formats=options.formats,
+        )
 
     def show(self, reporter: Any, result: Result, folder: Path | None) -> None:
         """Print the result."""

@@ -104,7 +104,8 @@ class Result:
     """One run, whole: everything that reports are made of.
 
     ``facts`` are by target key, the latest ones; ``facts_before`` those of targets that were mended, from before.
-    ``owed`` tells of protections that an earlier run lifted and this one could not put back.
+    ``owed`` tells of protections that an earlier run lifted and this one could not put back. ``explanations`` are what
+    the checks say of themselves: the four sections of their page, by id.
     """
 
     run_id: str
@@ -127,6 +128,7 @@ class Result:
     max_unknown: int = 0
     problems: tuple[str, ...] = ()
     story: Story | None = None
+    explanations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def counts(self) -> Counts:

@@ -392,6 +392,7 @@ class Run:
             owed=self._owed,
             fail_on=self.options.fail_on,
             max_unknown=self.options.max_unknown,
+            explanations={name: entry.sections for name, entry in self.catalogue.entries.items()},
         )
 
     @property

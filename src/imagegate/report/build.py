@@ -23,6 +23,7 @@ from pydantic import BaseModel
 from imagegate.codec import digest
 from imagegate.model import NO_REMEDY, Check, Facts, Finding, Probe, Remedy, Seen, Step, Target
 from imagegate.report import words
+from imagegate.report.access import access
 from imagegate.result import Result
 from imagegate.transports import CatalogScope
 
@@ -37,6 +38,7 @@ Record = dict[str, Any]
 def head(result: Result) -> Record:
     """Everything of the report but the findings."""
     scope, counts, code = result.scope, result.counts, result.exit_code
+    checks = {finding.check.id: finding.check for finding in result.findings}.values()
     return {
         "schema_version": SCHEMA_VERSION,
         "run": {
@@ -85,7 +87,18 @@ def head(result: Result) -> Record:
             "fixed": counts.fixed,
             "attested": counts.attested,
         },
+        "checks": {check.id: _explained(result, check) for check in sorted(checks, key=lambda check: check.id)},
+        "access": list(access(result)),
         **({} if result.story is None else {result.story.key: dict(result.story.record)}),
+    }
+
+
+def _explained(result: Result, check: Check) -> Record:
+    return {
+        "title": check.title,
+        "severity": str(check.severity),
+        "fix": str(check.fix),
+        "about": dict(result.explanations.get(check.id, {})),
     }
 
 

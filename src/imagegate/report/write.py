@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from imagegate.report import document, junit, terminal
+from imagegate.report.formats import FORMATS
+from imagegate.report.past import Context
+from imagegate.report.stored import REPORT, Document, document_of
 from imagegate.result import Result
 
 LATEST = "latest"
@@ -16,22 +19,38 @@ _MODE = 0o644
 
 
 def write_reports(
-    result: Result, folder: Path, *, next_command: str | None = None, say: Callable[[str], None] | None = None
+    result: Result,
+    folder: Path,
+    *,
+    next_command: str | None = None,
+    say: Callable[[str], None] | None = None,
+    formats: Iterable[str] = (),
+    context: Context | None = None,
 ) -> Path:
     """Write ``report.json``, ``junit.xml`` and ``report.txt`` into ``folder``/<run id> and point ``latest`` at it.
 
-    Each file appears whole or not at all. Where the link cannot be made, ``say`` is told; the reports are there all
-    the same. Returns the folder of the run. Raises ``OSError`` if a report cannot be written.
+    ``formats`` are names of further forms to write. Each file appears whole or not at all. Where the link cannot be
+    made, ``say`` is told; the reports are there all the same. Returns the folder of the run. Raises ``OSError`` if a
+    report cannot be written.
     """
     run = folder / result.run_id
     run.mkdir(parents=True, exist_ok=True)
-    write_file(run / "report.json", document.render(result))
+    write_file(run / REPORT, document.render(result))
     write_file(run / "junit.xml", junit.render(result))
     write_file(run / "report.txt", terminal.render(result, next_command=next_command))
+    write_formats(document_of(result), run, formats, context or Context())
     problem = _point(folder / LATEST, result.run_id)
     if problem is not None and say is not None:
         say(f"{folder / LATEST} was not repointed: {problem}")
     return run
+
+
+def write_formats(document: Document, run: Path, formats: Iterable[str], context: Context) -> list[Path]:
+    """Write ``document`` into the folder ``run`` in each of ``formats``; returns the paths. Raises ``OSError``."""
+    wanted = [FORMATS[name] for name in formats if name in FORMATS]
+    for form in wanted:
+        write_file(run / form.file, form.render(document, context))
+    return [run / form.file for form in wanted]
 
 
 def write_file(path: Path, chunks: Iterable[str]) -> None:

@@ -1,0 +1,70 @@
+"""Further forms: beside every run, and again from a stored one, with the same text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from tests.golden import cases
+
+from imagegate.commands.report import main
+from imagegate.report.formats import ALWAYS, FORMATS
+from imagegate.report.past import Context
+from imagegate.report.stored import document_of
+from imagegate.report.write import write_reports
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_reports(cases.audit(), tmp_path, formats=FORMATS)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_stored_run_renders_as_it_did_on_its_day(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = (folder / "latest" / FORMATS[name].file).read_text(encoding="utf-8")
+    assert main(["--format", name, "--report-dir", str(folder)]) == 0
+    assert capsys.readouterr().out.splitlines() == written.splitlines()
+    out = folder / "again"
+    assert main(["latest", "--format", name, "--report-dir", str(folder), "--output", str(out)]) == 0
+    assert out.read_text(encoding="utf-8") == written
+
+
+@pytest.mark.parametrize("name", ALWAYS)
+def test_what_the_run_wrote_is_shown_as_it_is(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--format", name, "--report-dir", str(folder)]) == 0
+    assert capsys.readouterr().out == (folder / "latest" / ALWAYS[name]).read_text(encoding="utf-8")
+
+
+def test_several_forms_land_in_the_folder_of_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_reports(cases.audit(), tmp_path)
+    names = [word for name in FORMATS for word in ("--format", name)]
+    assert main([*names, "--format", "json", "--report-dir", str(tmp_path)]) == 0
+    paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(path.is_file() for path in paths)
+    assert {path.name for path in paths} == {"report.json", *(form.file for form in FORMATS.values())}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--format", "cvs"], "there is no such form, did you mean csv?"),
+        (["nope"], "there is no report"),
+        (["--format", "csv", "--format", "json", "--output", "x"], "--output takes one form"),
+        (["--format", "csv", "--output", "/nowhere/x"], "No such file or directory"),
+    ],
+)
+def test_mistakes_are_told(words: list[str], says: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--report-dir", str(folder)]) == 4
+    assert says in capsys.readouterr().err
+
+
+def test_no_cell_of_the_csv_is_a_formula() -> None:
+    made = cases.hostile()
+    text = "".join(FORMATS["csv"].render(document_of(made), Context()))
+    rows = [*csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))]
+    assert len(rows) == len(made.findings) + 1
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t")) for row in rows for cell in row)
