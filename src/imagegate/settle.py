@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from imagegate.mend import Outcome
-from imagegate.model import Finding, Level, Remedy, RemedyState, Step, Verdict
+from imagegate.model import After, Finding, Level, Remedy, RemedyState, Step, Verdict
 
 _GOOD = frozenset({Verdict.PASS, Verdict.NOT_APPLICABLE})
 
@@ -32,19 +32,22 @@ class Work:
 def settle(before: Finding, after: Finding, work: Work, steps: tuple[Step, ...] | None) -> Finding:
     """The finding as it is reported: ``before`` is what was seen before the ``work``, ``after`` what was seen after it.
 
-    ``steps`` are those that were to mend it, None if nothing was attempted for it.
+    ``steps`` are those that were to mend it, None if nothing was attempted for it. Where it is worse afterwards than
+    before, the finding is what was seen afterwards; else what was seen afterwards stands in its remedy.
     """
+    if before.verdict in _GOOD:
+        return before if after.verdict in _GOOD else _broken(before, after)
     if steps is not None:
-        return _attempted(before, after, work, steps)
-    if before.verdict is Verdict.UNKNOWN and after.verdict is Verdict.FAIL:
+        found = _attempted(before, after, work, steps)
+    elif before.verdict is Verdict.UNKNOWN and after.verdict is Verdict.FAIL:
         return after
-    if before.verdict in _GOOD and after.verdict not in _GOOD:
-        broken = Remedy(state=RemedyState.NOT_VERIFIED, reason=f"{before.verdict} before the fixes of this run")
-        return after.with_remedy(broken) if after.verdict is Verdict.FAIL else after
-    if before.stands and work.outcome.unrestored is None and (along := _mended_along(after, work)) is not None:
+    elif before.stands and work.outcome.unrestored is None and (along := _mended_along(after, work)) is not None:
         done = tuple(step for step in before.remedy.steps if step in work.done)
-        return _mended(before, after, replace(before.remedy, done=done, reason=along))
-    return before
+        found = _mended(before, after, replace(before.remedy, done=done, reason=along))
+    else:
+        found = before
+    seen = After(verdict=after.verdict, observed_at=after.observed_at, violations=after.violations, reason=after.reason)
+    return found.with_remedy(replace(found.remedy, after=seen))
 
 
 def not_begun(before: Finding, reason: str) -> Finding:
@@ -52,6 +55,11 @@ def not_begun(before: Finding, reason: str) -> Finding:
     if before.remedy.state is not RemedyState.PLANNED:
         return before
     return before.with_remedy(replace(before.remedy, state=RemedyState.REFUSED, reason=reason))
+
+
+def _broken(before: Finding, after: Finding) -> Finding:
+    broken = Remedy(state=RemedyState.NOT_VERIFIED, reason=f"{before.verdict} before the fixes of this run")
+    return after.with_remedy(broken) if after.verdict is Verdict.FAIL else after
 
 
 def _attempted(before: Finding, after: Finding, work: Work, steps: tuple[Step, ...]) -> Finding:
@@ -98,6 +106,5 @@ def _mended_along(after: Finding, work: Work) -> str | None:
 
 def _still(after: Finding) -> str:
     if after.verdict is Verdict.UNKNOWN:
-        return f"applied, but it cannot be seen whether it helped: {after.reason}"
-    violations = "; ".join(f"{v.subject}: {v.actual}" for v in after.violations)
-    return f"applied, but it still fails: {violations}"
+        return "applied, but it cannot be seen whether it helped"
+    return "applied, but it still fails"

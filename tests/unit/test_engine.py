@@ -465,7 +465,9 @@ def test_a_step_that_does_not_help_is_not_verified():
     useless = toy(paths=("/a", "/b"), steps=[scrub("/a")])
     machine = engine(world)
     run(machine, [pair(useless, web)])
-    assert remedy(machine, useless, web) == (RemedyState.NOT_VERIFIED, "applied, but it still fails: /b: 7 bytes")
+    assert remedy(machine, useless, web) == (RemedyState.NOT_VERIFIED, "applied, but it still fails")
+    [wrong] = finding(machine, useless, web).remedy.after.violations
+    assert (wrong.subject, wrong.actual) == ("/b", "7 bytes")
 
 
 def test_a_fix_after_which_the_target_is_silent_is_not_verified():
@@ -480,7 +482,8 @@ def test_a_fix_after_which_the_target_is_silent_is_not_verified():
     run(machine, [pair(TOY, web)])
     state, reason = remedy(machine, TOY, web)
     assert state is RemedyState.NOT_VERIFIED
-    assert reason == "applied, but it cannot be seen whether it helped: connection reset"
+    assert reason == "applied, but it cannot be seen whether it helped"
+    assert finding(machine, TOY, web).remedy.after.reason == "connection reset"
 
 
 def test_a_neighbour_that_passed_and_fails_after_the_fix_is_reported():

@@ -53,6 +53,11 @@ def settled(check, after, did, *, before=None, steps=None, **more):
     return settle(planned(check, before or seen(), **more), judged(check, after, **more), did, steps)
 
 
+def without_after(finding):
+    """The finding without what was seen afterwards."""
+    return finding.with_remedy(replace(finding.remedy, after=None))
+
+
 @pytest.mark.parametrize(
     ("check", "steps"), [(MANUAL, (BY_HAND,)), (REFUSED, ()), (NO_PLAN, ())], ids=["manual", "refused", "no plan"]
 )
@@ -99,7 +104,7 @@ def test_a_write_that_failed_half_way_may_have_mended_it():
 @pytest.mark.parametrize("check", [MANUAL, REFUSED, NO_PLAN])
 def test_what_was_not_seen_mended_by_this_run_stays_as_it_was(check, after, did):
     found = settled(check, after, did)
-    assert found == planned(check, seen())
+    assert without_after(found) == planned(check, seen())
     assert found.stands
 
 
@@ -116,7 +121,7 @@ def test_a_check_that_no_longer_applies_is_content_only_if_a_step_touched_what_i
 def test_a_waived_fail_is_not_called_fixed_whatever_became_of_it():
     before = judged(MENDED, seen(), waivers=(Slip(),))
     found = settle(before, judged(MENDED, seen(a=0), waivers=(Slip(),)), work(SCRUB_A), None)
-    assert found == before
+    assert without_after(found) == before
     assert (found.waived, found.fixed) == (True, False)
 
 
@@ -151,9 +156,9 @@ def test_a_neighbour_is_told_the_worse_of_what_was_seen_and_never_called_fixed(b
         (seen(a=0), work(failed=SCRUB_A, reason="changed"), RemedyState.REFUSED, "changed"),
         (seen(a=7), work(failed=SCRUB_A, reason="changed"), RemedyState.REFUSED, "changed"),
         (seen(a=7), work(failed=SCRUB_A, begun=True, reason="HTTP 503"), RemedyState.FAILED, "HTTP 503"),
-        (seen(a=7), work(SCRUB_A), RemedyState.NOT_VERIFIED, "applied, but it still fails: /a: 7 bytes"),
+        (seen(a=7), work(SCRUB_A), RemedyState.NOT_VERIFIED, "applied, but it still fails"),
         (seen(lost="silent"), work(SCRUB_A), RemedyState.NOT_VERIFIED,
-         "applied, but it cannot be seen whether it helped: silent"),
+         "applied, but it cannot be seen whether it helped"),
         (seen(a=0), work(SCRUB_A, unrestored="left unprotected"), RemedyState.NOT_VERIFIED, "left unprotected"),
     ],
 )  # fmt: skip
@@ -182,6 +187,38 @@ def test_what_a_person_has_to_do_is_left_where_the_steps_did_not_suffice():
     assert found.remedy.reason == "a person has to do the rest: empty it by hand"
 
 
+@pytest.mark.parametrize(
+    ("check", "before", "after", "did", "steps"),
+    [
+        (MENDED, seen(), seen(a=0), work(SCRUB_A), (SCRUB_A,)),
+        (MENDED, seen(), seen(a=3), work(SCRUB_A), (SCRUB_A,)),
+        (MENDED, seen(), seen(a=3), work(failed=SCRUB_A, begun=True, reason="HTTP 503"), (SCRUB_A,)),
+        (MENDED, seen(), seen(lost="silent"), work(SCRUB_A), (SCRUB_A,)),
+        (MENDED, seen(), seen(a=0), work(SCRUB_A, unrestored="left unprotected"), (SCRUB_A,)),
+        (GUEST_OF_A, seen(), seen(a=0), work(SCRUB_A), (SCRUB_A,)),
+        (MANUAL, seen(), seen(a=0), work(SCRUB_A), None),
+        (MANUAL, seen(), seen(a=7), work(SCRUB_B), None),
+        (REFUSED, seen(), seen(a=3), work(SCRUB_A), None),
+        (MENDED, seen(lost="silent"), seen(a=0), work(SCRUB_B), None),
+    ],
+)
+def test_what_was_seen_afterwards_stands_beside_what_was_seen_before(check, before, after, did, steps):
+    found = settled(check, after, did, before=before, steps=steps)
+    first, then = judged(check, before), judged(check, after)
+    assert (found.verdict, found.violations, found.reason) == (first.verdict, first.violations, first.reason)
+    told = found.remedy.after
+    assert (told.verdict, told.violations, told.reason, told.observed_at) == (
+        then.verdict, then.violations, then.reason, NOW,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(seen(a=0), seen(a=0)), (seen(a=0), seen(a=7)), (seen(lost="silent"), seen(a=7))]
+)
+def test_what_was_well_or_came_to_light_has_no_before_and_after(before, after):
+    assert settled(MENDED, after, work(SCRUB_B), before=before).remedy.after is None
+
+
 def test_notes_of_both_looks_are_kept_once():
     before, after = planned(MANUAL, seen()), judged(MANUAL, seen(a=0))
     found = settle(replace(before, note="one; two"), replace(after, note="two; three"), work(SCRUB_A), None)
@@ -195,4 +232,5 @@ def test_where_nothing_was_begun_only_what_was_planned_is_refused(check, state):
     found = not_begun(planned(check, seen()), "another run holds it")
     assert found.remedy.state is state
     assert found.remedy.reason == ("another run holds it" if state is RemedyState.REFUSED else None)
+    assert found.remedy.after is None, "nobody looked again"
 
