@@ -22,6 +22,7 @@ from typing import Any
 
 from imagegate.capture_foresee import foresee, the_way
 from imagegate.capture_image import CALL_S, Reached, Wait, find_image, read_image, service_of
+from imagegate.capture_left import LeftBehind, left_behind
 from imagegate.capture_report import tell
 from imagegate.capture_state import State, write_state
 from imagegate.capturing import MARK, Stop, Way, birth, changed, fit, foreseen, rules_for, standing
@@ -81,6 +82,7 @@ class Capture:
     policy: Policy = field(init=False)
     planned: list[str] = field(init=False, default_factory=list)
     image: ImageFact | None = field(init=False, default=None)
+    left: LeftBehind = field(init=False, default_factory=LeftBehind)
     source_gb: int | None = field(init=False, default=None)
     stop: Stop | None = field(init=False, default=None)
     interrupted: bool = field(init=False, default=False)
@@ -91,6 +93,18 @@ class Capture:
     def folder(self) -> Path:
         """Where the report and the state are."""
         return self.report_dir / self.state.run
+
+    @property
+    def resumed(self) -> bool:
+        """Whether this is another attempt at a capture that did not come to its end."""
+        return self.state.attempt > 1
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether something was begun that can be gone on with, or cleaned up."""
+        if self.state.stage == "done" or (self.plan and not self.resumed):
+            return False
+        return self.state.stage not in {"gate", "refused"} or self.interrupted or self.plan or bool(self.left.changed)
 
     def run(self) -> Result:
         """Go as far as it goes. Raises ``UserError`` only while nothing was asked for."""
@@ -115,6 +129,7 @@ class Capture:
                 self.stop = Stop(str(error), ExitCode.FIX_FAILED)
         if self.stop is not None and self.state.stage == "gate" and not self.plan:
             self._reach("refused")
+        self.left = left_behind(self.report_dir, self.state)
         return tell(self)
 
     def _asked(self, yes: ExitCode, no: ExitCode) -> ExitCode:
@@ -127,7 +142,10 @@ class Capture:
             write_state(self.folder, self.state)
 
     def _go(self) -> None:
-        if self.state.attempt > 1:
+        if self.resumed and self.plan:
+            self._tell_what_exists()
+            return
+        if self.resumed:
             self._reach(self.state.stage)  # the number of the attempt names the folders of what follows
         if self.state.stage == "asking":
             self._resume_asking()
@@ -136,6 +154,23 @@ class Capture:
             self._fresh()
         if self.state.stage in {"made", "active", "done"} and not self.plan:
             self._finish()
+
+    def _tell_what_exists(self) -> None:
+        if self.state.stage in {"gate", "refused"}:
+            self.planned = ["begin again with the gate"]
+            return
+        with Reached(self.state) as region:
+            ident = self.state.image or find_image(region, self.state, 0, self.say)
+            self.state = replace(self.state, image=ident)
+            if ident is None:
+                self.planned = ["look for the image once more; if there is none, begin again with the gate"]
+                return
+            try:
+                self.image = read_image(region, ident)
+            except ApiError as error:
+                raise Stop(f"image {ident} cannot be seen: {error.reason}", ExitCode.FIX_FAILED) from error
+        waits = ["wait until it is active"] if self.state.stage in {"asking", "made"} else []
+        self.planned = [*waits, "put back what is owed, make the image comply, audit it"]
 
     # until the request
 
@@ -202,7 +237,7 @@ class Capture:
             raise UsageError(
                 f"{target.name} is in no cloud that was asked: name the cloud with --cloud, or in the policy's scope"
             )
-        self.state = replace(self.state, cloud=region.cloud, region=region.name, server=target.id)
+        self._reach(self.state.stage, cloud=region.cloud, region=region.name, server=target.id)
         return target, region
 
     def _boot(self, engine: Engine, target: Target) -> BootFact | None:
