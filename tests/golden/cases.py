@@ -72,6 +72,14 @@ class Attestation:
         return self.on <= today <= self.until
 
 
+PLACES = (
+    {"catalog-image-protected": 12},
+    {"catalog-members-allowed": 16},
+    {"linux-machine-id-reset": 25},
+    {"windows-password-initialised": 28},
+)
+
+
 class Members(Params):
     """Parameters with a default, a list and a date."""
 
@@ -222,7 +230,10 @@ def result(
     parts: dict[str, Any] = {
         "run_id": "20261122T101500Z-3f2a", "command": "audit", "started": NOW,
         "finished": NOW + timedelta(seconds=12.5), "complete": True, "interrupted": False,
-        "policy": PolicyInfo(name="golden", version=3, title="Golden images", digest="sha256:" + "ab" * 32),
+        "policy": PolicyInfo(
+            name="golden", version=3, title="Golden images", digest="sha256:" + "ab" * 32,
+            file="policies/golden.yaml", places=PLACES,
+        ),
         "checks_digest": "sha256:" + "cd" * 32,
         "scope": scope or ScopeInfo(selected=len(targets), seen=len(targets)),
         "auditors": (), "findings": found,
@@ -364,7 +375,7 @@ def hostile() -> Result:
         catalogs=(replace(catalog("images", "KR1", complete=False, reason=HOSTILE), cloud=HOSTILE, region=HOSTILE),),
     )  # fmt: skip
     auditors = (Auditor(cloud=HOSTILE, user=HOSTILE, project=HOSTILE, roles=(HOSTILE,)),)
-    policy = PolicyInfo(name=HOSTILE, version=1, title=HOSTILE, digest="sha256:" + "ab" * 32)
+    policy = PolicyInfo(name=HOSTILE, version=1, title=HOSTILE, digest="sha256:" + "ab" * 32, file=HOSTILE)
     made = result(pairs, seen, scope=scope, auditors=auditors, policy=policy, limit=HOSTILE)
     wrong = Violation(subject=HOSTILE, expected=HOSTILE, actual=HOSTILE, hint=HOSTILE)
     after = After(verdict=Verdict.FAIL, observed_at=LATER, violations=(wrong,), reason=HOSTILE)

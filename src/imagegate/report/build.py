@@ -24,7 +24,7 @@ from imagegate.codec import digest
 from imagegate.model import NO_REMEDY, After, Check, Facts, Finding, Probe, Remedy, Seen, Step, Target, Violation
 from imagegate.report import words
 from imagegate.report.access import access
-from imagegate.result import Result
+from imagegate.result import PolicyInfo, Result
 from imagegate.transports import CatalogScope
 
 SCHEMA_VERSION = 1
@@ -63,6 +63,7 @@ def head(result: Result) -> Record:
             "version": result.policy.version,
             "title": result.policy.title,
             "digest": result.policy.digest,
+            **_places(result.policy),
         },
         "scope": {
             "targets": {"selected": scope.selected, "seen": scope.seen},
@@ -77,6 +78,7 @@ def head(result: Result) -> Record:
             "warnings": list(scope.warnings),
             "requests": scope.requests,
             "limit": result.limit,
+            **({"owed": list(result.owed)} if result.owed else {}),
         },
         "counts": {
             "pass": counts.passed,
@@ -91,6 +93,12 @@ def head(result: Result) -> Record:
         "access": list(access(result)),
         **({} if result.story is None else {result.story.key: dict(result.story.record)}),
     }
+
+
+def _places(policy: PolicyInfo) -> Record:
+    if policy.file is None:
+        return {}
+    return {"file": policy.file, "rules": [{"lines": dict(lines)} for lines in policy.places]}
 
 
 def _explained(result: Result, check: Check) -> Record:
