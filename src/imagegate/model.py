@@ -325,6 +325,12 @@ class Step:
         """Whether fresh facts show the step's effect."""
         raise NotImplementedError
 
+    @property
+    def reveals(self) -> tuple[Probe[Any], ...]:
+        """Those of ``reads`` that show only after this step what was there before it, unseen by anybody. What comes to
+        light is nobody's change: what the rest of a plan does not expect is then planned anew."""
+        return ()
+
     def inverse(self, before: Facts) -> Step | None:
         """The step that takes this one back, given the facts (of ``reads``) from before it. Pure.
 
