@@ -1,8 +1,6 @@
 """Result → the records of ``report.json`` (schema version 1), as plain JSON values.
 
-``fingerprint`` names one problem across runs: the first 16 hex digits of the SHA-256 of the check's id, the target's
-key and the sorted subjects of the violations. The same project with access to the same image has the same fingerprint
-tomorrow, whatever the status of its membership; another project makes another one; finding and pass differ.
+``fingerprint`` names one problem across runs: ``imagegate.fingerprint`` tells what it is made of.
 
 ``evidence`` are the digests of the facts that the verdict rests on. After a fix the facts at hand are newer than the
 verdict: they then stand in ``remedy.evidence``, and ``evidence`` is empty. What was seen then is ``remedy.after``.
@@ -21,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from imagegate.codec import digest
+from imagegate.fingerprint import fingerprint as name_of
 from imagegate.model import NO_REMEDY, After, Check, Facts, Finding, Probe, Remedy, Seen, Step, Target, Violation
 from imagegate.report import words
 from imagegate.report.access import access
@@ -126,9 +125,7 @@ def _catalog(catalog: CatalogScope) -> Record:
 
 def fingerprint(finding: Finding) -> str:
     """The name of this problem across runs."""
-    subjects = sorted({violation.subject for violation in finding.violations})
-    text = json.dumps([finding.check.id, finding.target.key, *subjects])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return name_of(finding.check.id, finding.target.key, finding.violations)
 
 
 class Findings:
