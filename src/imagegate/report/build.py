@@ -2,7 +2,8 @@
 
 ``fingerprint`` names one problem across runs: the first 16 hex digits of the SHA-256 of the check's id, the target's
 key and the sorted subjects of the violations. The same project with access to the same image has the same fingerprint
-tomorrow, whatever the status of its membership; another project makes another one; finding and pass differ.
+tomorrow, whatever the status of its membership and whichever entries of clouds.yaml are named; another project makes
+another one; finding and pass differ.
 
 ``evidence`` are the digests of the facts that the verdict rests on. After a fix the facts at hand are newer than the
 verdict: they then stand in ``remedy.evidence``, and ``evidence`` is empty.
@@ -68,6 +69,7 @@ def head(result: Result) -> Record:
             "targets": {"selected": scope.selected, "seen": scope.seen},
             "unreachable": [{"target": lost.target, "reason": lost.reason} for lost in scope.unreachable],
             "catalog": [_catalog(catalog) for catalog in scope.catalogs],
+            "images": {"distinct": scope.images, "seen_from_several": scope.images_from_several},
             "rules_without_targets": list(scope.rules_without_targets),
             "strict_rules": scope.strict_rules,
             "deselected": scope.deselected,
@@ -192,6 +194,7 @@ class Findings:
                 "cloud": target.cloud,
                 "region": target.region,
                 "owner": target.owner,
+                "seen_from": list(target.seen_from),
             }
         return known
 
