@@ -60,6 +60,9 @@ def _merged(views: list[Found], owners: dict[str, Viewer]) -> Iterator[Found]:
         yield from ((replace(target, deployment=None), observations) for target, observations in views)
         return
     first = views[0][0]
+    if first.deployment is None:
+        yield from views
+        return
     home = owners.get(next((target.owner for target, _ in views if target.owner), None) or "")
     target, observations = next((one for one in views if home and one[0].cloud == home.cloud), views[0])
     seen_from = tuple(target.cloud or "" for target, _ in views)
