@@ -136,10 +136,11 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _target(target: Target) -> dict[str, str | None]:
+def _target(target: Target) -> dict[str, Any]:
     return {
         "kind": str(target.kind), "id": target.id, "name": target.name, "cloud": target.cloud,
-        "region": target.region, "owner": target.owner, "guest": target.guest,
+        "region": target.region, "owner": target.owner, "guest": target.guest, "deployment": target.deployment,
+        "seen_from": list(target.seen_from),
     }  # fmt: skip
 
 

@@ -43,7 +43,7 @@ A_TASK = {
     "description": foreign, "command": foreign, "arguments": foreign,
 }  # fmt: skip
 OWN = {
-    "AcceptImage": {"owner": foreign, "answer": st.sampled_from(("accepted", "pending", "rejected"))},
+    "AcceptImage": {"owner": foreign, "project": foreign, "answer": st.sampled_from(("accepted", "pending", "rejected"))},
     "AddMember": {"project": foreign},
     "CommentFstab": {
         "fstab": st.builds(FstabProbe, path=foreign), "commented": st.booleans(),

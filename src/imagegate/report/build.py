@@ -68,6 +68,7 @@ def head(result: Result) -> Record:
             "targets": {"selected": scope.selected, "seen": scope.seen},
             "unreachable": [{"target": lost.target, "reason": lost.reason} for lost in scope.unreachable],
             "catalog": [_catalog(catalog) for catalog in scope.catalogs],
+            "images": {"distinct": scope.images, "seen_from_several": scope.images_from_several},
             "rules_without_targets": list(scope.rules_without_targets),
             "strict_rules": scope.strict_rules,
             "deselected": scope.deselected,
@@ -194,6 +195,7 @@ class Findings:
                 "cloud": target.cloud,
                 "region": target.region,
                 "owner": target.owner,
+                "seen_from": list(target.seen_from),
             }
         return known
 
