@@ -21,10 +21,11 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from imagegate.report.html import plots, shell
-from imagegate.report.html.data import CLASSES, SEVERITIES, Encoded, encode
+from imagegate.report.html.data import CLASSES, Encoded, encode
 from imagegate.report.html.safe_json import paragraphs, script_json, script_words, shown
 from imagegate.report.language import LANGUAGES, check_words, joined, words
 from imagegate.report.past import Context
+from imagegate.report.records import SEVERITIES
 from imagegate.report.safe import visible
 from imagegate.report.stored import Document
 
@@ -101,6 +102,7 @@ def _head(head: Mapping[str, Any], made: Encoded, context: Context) -> str:
     return script_words(
         {
             "run": {"id": visible(head["run"]["id"]), "command": visible(head["run"]["command"])},
+            "policy": {"file": shown(head["policy"].get("file")), "rules": shown(head["policy"].get("rules") or [])},
             "languages": LANGUAGES,
             "classes": CLASSES,
             "severities": SEVERITIES,

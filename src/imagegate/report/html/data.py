@@ -12,24 +12,27 @@ Rows are in the order in which they are read: targets by the worst that stands, 
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from imagegate.report.html.safe_json import script_json, shown
+from imagegate.report.records import SEVERITIES, attested, fixed, waived
 from imagegate.report.safe import visible
+from imagegate.report.stored import ReportError
 
 CLASSES = ("standing", "unknown", "waived", "attested", "fixed", "pass", "not-applicable")
 """What a finding comes to, the worst first: each is in exactly one. standing + waived + fixed = fail."""
 
-SEVERITIES = ("low", "medium", "high", "critical")
+STANDING, UNKNOWN, ATTESTED = 0, 1, 3
 BLAMES = ("user", "target", "tool")
 CHANGES = ("new", "changed", "same")
 
-_STANDING, _UNKNOWN = 0, 1
 _DETAIL = ("violations", "reason", "owner", "note", "waiver", "attestation", "first_seen")
 _HEX = len("sha256:") + 64
+_FINGERPRINT = re.compile("[0-9a-f]{16}")
 _TARGET = ("id", "name", "kind", "cloud", "region", "owner")
 
 Record = Mapping[str, Any]
@@ -39,11 +42,9 @@ def class_of(finding: Record) -> int:
     """The index of its class in ``CLASSES``."""
     verdict = finding["verdict"]
     if verdict == "fail":
-        if finding["waiver"] is not None:
-            return CLASSES.index("waived")
-        return CLASSES.index("fixed") if finding["remedy"]["state"] == "verified" else _STANDING
+        return CLASSES.index("waived") if waived(finding) else CLASSES.index("fixed") if fixed(finding) else STANDING
     if verdict == "unknown":
-        return CLASSES.index("attested") if finding["attestation"] is not None else _UNKNOWN
+        return ATTESTED if attested(finding) else UNKNOWN
     return CLASSES.index(verdict)
 
 
@@ -160,7 +161,7 @@ def _row(made: Encoded, finding: Record) -> Row:
         cls=class_of(finding),
         severity=SEVERITIES.index(finding["severity"]),
         check=check,
-        target=made.targets.number([finding["target"].get(name) for name in _TARGET]),
+        target=made.targets.number(_target_of(finding["target"])),
         detail=made.details.number(detail),
         evidence=made.evidence.number(finding["evidence"]),
         parameters=number,
@@ -168,8 +169,19 @@ def _row(made: Encoded, finding: Record) -> Row:
         time=made.times.number(finding["observed_at"]),
         blame=_place(BLAMES, finding.get("owner")),
         change=_place(CHANGES, finding.get("change")),
-        fingerprint=finding["fingerprint"],
+        fingerprint=_fingerprint(finding["fingerprint"]),
     )
+
+
+def _target_of(target: Record) -> list[Any]:
+    several = target.get("seen_from") or []
+    return [target.get(name) for name in _TARGET] + ([several] if len(several) > 1 else [])
+
+
+def _fingerprint(text: Any) -> str:
+    if not isinstance(text, str) or _FINGERPRINT.fullmatch(text) is None:
+        raise ReportError(f"a finding has the fingerprint {text!r}, which is none: 16 hex digits")
+    return text
 
 
 def _place(values: tuple[str, ...], value: str | None) -> int:
@@ -179,9 +191,9 @@ def _place(values: tuple[str, ...], value: str | None) -> int:
 
 def weight(row: Row) -> int:
     """How much a finding matters for the order: what stands by severity, then what is unknown, then the rest."""
-    if row.cls == _STANDING:
+    if row.cls == STANDING:
         return 20 + row.severity
-    if row.cls == _UNKNOWN:
+    if row.cls == UNKNOWN:
         return 10 + row.severity
     return len(CLASSES) - row.cls
 
@@ -217,8 +229,8 @@ def _project_names(value: Any) -> Iterator[tuple[str, str]]:
             yield from _project_names(item)
 
 
-def _target(values: list[str | None]) -> str:
-    return script_json([None if value is None else visible(value) for value in values])
+def _target(values: list[Any]) -> str:
+    return script_json([visible(value) if isinstance(value, str) else shown(value) for value in values])
 
 
 def _shown_json(value: Any) -> str:

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from imagegate.report.html.data import SEVERITIES, Encoded, Row
+from imagegate.report.html.data import ATTESTED, STANDING, UNKNOWN, Encoded, Row
 from imagegate.report.past import PastRun
+from imagegate.report.records import SEVERITIES
 from imagegate.report.safe import visible
 from imagegate.report.words import utc
 
@@ -18,14 +19,13 @@ RUNS = 40
 SHARED = 400
 """So many images and projects go into the page; the plot draws fewer, the table all of these."""
 
-_STANDING, _UNKNOWN = 0, 1
 _EVERYONE = ("public", "community")
 
 
 def by_check(made: Encoded) -> list[dict[str, Any]]:
     """Checks with something that stands or is unknown, the most severe first, then by how much."""
-    standing = Counter(row.check for row in made.rows if row.cls == _STANDING)
-    unknown = Counter(row.check for row in made.rows if row.cls == _UNKNOWN)
+    standing = Counter(row.check for row in made.rows if row.cls == STANDING)
+    unknown = Counter(row.check for row in made.rows if row.cls == UNKNOWN)
     bars = [
         {"check": number, "severity": severity, "standing": standing[number], "unknown": unknown[number]}
         for number, _, severity in made.checks.values()
@@ -38,7 +38,7 @@ def by_check(made: Encoded) -> list[dict[str, Any]]:
 
 def standing_by_severity(rows: Iterable[Row]) -> dict[str, int]:
     """How many fails stand of each severity."""
-    found = Counter(row.severity for row in rows if row.cls == _STANDING)
+    found = Counter(row.severity for row in rows if row.cls == STANDING)
     return {name: found[place] for place, name in enumerate(SEVERITIES)}
 
 
@@ -77,10 +77,10 @@ def coverage(head: Mapping[str, Any], made: Encoded) -> list[dict[str, Any]]:
     """
     judged: dict[int, bool] = {}
     for row in made.rows:
-        judged[row.target] = judged.get(row.target, False) or row.cls not in {_UNKNOWN, 3}
+        judged[row.target] = judged.get(row.target, False) or row.cls not in {UNKNOWN, ATTESTED}
     places: dict[tuple[str, str, str], list[int]] = {}
     for target, seen in judged.items():
-        _, _, kind, cloud, region, _ = json.loads(made.targets.lines[target])
+        _, _, kind, cloud, region, *_ = json.loads(made.targets.lines[target])
         if kind != "policy":
             places.setdefault((cloud or "", region or "", kind), [0, 0])[not seen] += 1
     found: list[dict[str, Any]] = [
@@ -144,7 +144,7 @@ def _against(made: Encoded) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     sharing = {number for name, (number, _, _) in made.checks.items() if "member" in name or "visibility" in name}
     for row in made.rows:
-        if row.cls == _STANDING and row.check in sharing:
+        if row.cls == STANDING and row.check in sharing:
             target = json.loads(made.targets.lines[row.target])[0]
             detail = json.loads(made.details.lines[row.detail])
             found.setdefault(target, []).extend(each["subject"] for each in detail.get("violations", ()))

@@ -14,9 +14,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from imagegate.report.html.data import CLASSES, SEVERITIES, Encoded, Row, weight
+from imagegate.report.html.data import CLASSES, UNKNOWN, Encoded, Row, weight
 from imagegate.report.html.stories import capture_story, prove_story
 from imagegate.report.language import Words, check_words, words
+from imagegate.report.records import SEVERITIES
 from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.report.words import EXIT_WORDS, INCOMPLETE, TOLERATED
 
@@ -78,6 +79,8 @@ def context(head: Mapping[str, Any], made: Encoded, language: str) -> dict[str, 
     """What the templates are filled with, but for the scripts and what goes into them."""
     say = Say(words(language))
     whole = {**dict.fromkeys(_OPTIONAL), **head, "auditor": head.get("auditor") or []}
+    if whole["baseline"]:
+        whole["baseline"] = {"not_resolved": [], **whole["baseline"]}
     run = whole["run"]
     targets = whole["scope"]["targets"]
     attention, first = _first(made, whole, language)
@@ -139,6 +142,7 @@ def _gaps(scope: Mapping[str, Any], say: Say) -> Iterator[dict[str, Any]]:
         ("unselected", "unseen", [(name, "") for name in scope.get("unselected") or ()]),
         ("deselected", "unseen", [("", say("scope.pairs", n=left))] if left else []),
         ("limit", "unseen", [("", scope["limit"])] if scope.get("limit") else []),
+        ("owed", "unseen", [("", text) for text in scope.get("owed") or ()]),
         ("relaxed", "note", [("", text) for text in scope.get("relaxed") or ()]),
         ("warnings", "note", [("", text) for text in scope.get("warnings") or ()]),
         ("rules", "note", [(say("scope.rule", n=number), strict) for number in scope["rules_without_targets"]]),
@@ -179,7 +183,7 @@ def _about(head: Mapping[str, Any], say: Say) -> Iterator[tuple[Markup, Any]]:
 
 def _first(made: Encoded, head: Mapping[str, Any], language: str) -> tuple[int, list[dict[str, Any]]]:
     """How many findings need attention, and the first of them, for viewers without scripts."""
-    places = [place for place in made.order if made.rows[place].cls <= 1]
+    places = [place for place in made.order if made.rows[place].cls <= UNKNOWN]
     worst = sorted(places, key=lambda place: -weight(made.rows[place]))[:FIRST]
     ids = made.check_ids
     found = []

@@ -47,8 +47,8 @@ function detail(row) {
 }
 
 function target(place) {
-  const [id, name, kind, cloud, region, owner] = INDEX.targets[place];
-  return { id, name, kind, cloud, region, owner };
+  const [id, name, kind, cloud, region, owner, seenFrom] = INDEX.targets[place];
+  return { id, name, kind, cloud, region, owner, seenFrom };
 }
 
 function where(one) {

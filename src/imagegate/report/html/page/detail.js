@@ -110,8 +110,8 @@ function matters(row) {
   const why = checkWhy(id);
   const references = HEAD.checks[id]?.references;
   return [
-    why.text ? part("detail.why", why.text.split("\n\n").map((text) => h("p", { lang: why.lang }, text))) : null,
-    references ? part("detail.references", h("p", { lang: "en", class: "quiet" }, references)) : null,
+    why.text ? part("detail.why", why.text.split("\n\n").map((text) => h("p", { lang: why.lang }, rich(text)))) : null,
+    references ? part("detail.references", h("p", { lang: "en", class: "quiet" }, rich(references))) : null,
   ];
 }
 
@@ -127,8 +127,9 @@ function sideFacts(row, found) {
       ["detail.id", mono(one.id)],
       ["detail.region", one.cloud === null ? null : h("bdi", null, where(one))],
       ["detail.project", one.owner === null ? null : h("bdi", { class: INDEX.names[one.owner] ? "" : "mono" }, projectName(one.owner))],
+      ["detail.seen-from", one.seenFrom ? h("bdi", null, one.seenFrom.filter((cloud) => cloud !== one.cloud).join(", ")) : null],
       ["detail.check", mono(check(checkOf[row]).id)],
-      ["detail.rule", rule < 0 ? null : t("detail.rule-value", { n: rule })],
+      ["detail.rule", rule < 0 ? null : ruleOf(rule, check(checkOf[row]).id)],
       ["detail.observed", time(INDEX.times_table[INDEX.time[row]])],
       ["detail.first-seen", found.first_seen ? time(found.first_seen) : null],
       ["detail.change", changes[row] ? t(`change.${["", "new", "changed", "same"][changes[row]]}`) : null],
@@ -140,6 +141,17 @@ function sideFacts(row, found) {
     stands ? h("details", null, h("summary", null, t("detail.waive")), waiveLine(print)) : null,
     h("p", null, h("button", { class: "plain", onclick: (event) => copyLink(row, event.currentTarget) }, icon("link"), h("span", null, t("detail.link")))),
   ];
+}
+
+/* Which rule of the policy asked for it, and on which line where the report tells. */
+function ruleOf(rule, id) {
+  const line = HEAD.policy.rules[rule]?.lines?.[id];
+  return t("detail.rule-value", { n: rule }) + (line ? ` · ${HEAD.policy.file ?? ""} ${t("detail.rule-line", { n: line })}` : "");
+}
+
+/* A text in which ``names`` stand between double back quotes, as checks write them. */
+function rich(text) {
+  return text.split("``").map((piece, place) => (place % 2 ? h("code", null, piece) : piece));
 }
 
 function proof(key, digests) {
