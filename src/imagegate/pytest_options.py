@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from imagegate.cli import nearest
 from imagegate.model import Level, Severity
 from imagegate.options import Options
 from imagegate.report.formats import ALWAYS, FORMATS
+from imagegate.report.language import from_locale
 
 PACKAGED = "imagegate.checks"
 REPORT_DIR = "reports"
@@ -47,6 +49,7 @@ def run_options(config: pytest.Config) -> Options:
         fix_level=Level.parse(level) if given["ig_fix"] else None,
         report_dir=here / (given["ig_report_dir"] or REPORT_DIR),
         formats=tuple(dict.fromkeys(given["ig_format"])),
+        language=given["ig_lang"] or from_locale(os.environ),
         fail_on=Severity.parse(given["ig_fail_on"] or "low"),
         **{name: given[dest] for name, dest in numbers.items() if given[dest] is not None},
     )

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from imagegate.cli import USAGE, nearest, usage_error
 from imagegate.report.formats import ALWAYS, FORMATS
+from imagegate.report.language import LANGUAGES, from_locale
 from imagegate.report.past import Context
 from imagegate.report.stored import REPORT, ReportError, read_report
-from imagegate.report.write import write_file, write_formats
+from imagegate.report.write import with_past, write_file, write_formats
 
 _EPILOG = """\
 forms:
@@ -38,16 +40,19 @@ def main(argv: Sequence[str]) -> int:
     folder: Path = given.report_dir / given.run
     try:
         document = read_report(folder / REPORT)
+        context = Context(language=given.lang or from_locale(os.environ))
+        if set(names) - set(ALWAYS):
+            context = with_past(context, given.report_dir, document, _complain)
         if len(names) > 1:
             paths = [
-                *write_formats(document, folder, names, Context()),
+                *write_formats(document, folder, names, context),
                 *(folder / ALWAYS[n] for n in names if n in ALWAYS),
             ]
             print("\n".join(map(str, paths)))
         elif names[0] in ALWAYS:
             _out(given.output, [(folder / ALWAYS[names[0]]).read_text(encoding="utf-8")])
         else:
-            _out(given.output, FORMATS[names[0]].render(document, Context()))
+            _out(given.output, FORMATS[names[0]].render(document, context))
     except ReportError as error:
         return usage_error(f"{error}\n the runs are the folders in {given.report_dir}")
     except BrokenPipeError:
@@ -70,11 +75,16 @@ def _parser() -> argparse.ArgumentParser:
         "run", nargs="?", default="latest", metavar="RUN", help="the run's id (the name of its folder), or latest"
     )
     parser.add_argument("--format", action="append", metavar="NAME", help="the form; may be repeated")
+    parser.add_argument("--lang", choices=list(LANGUAGES), help="the language of words for people (from the locale)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to write it (standard output)")
     parser.add_argument(
         "--report-dir", type=Path, default=Path("reports"), metavar="DIR", help="where the run's folder is (reports/)"
     )
     return parser
+
+
+def _complain(problem: str) -> None:
+    print(f"ERROR: {problem}", file=sys.stderr)
 
 
 def _out(path: Path | None, chunks: Iterable[str]) -> None:

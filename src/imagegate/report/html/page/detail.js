@@ -55,7 +55,8 @@ function violations(all) {
 
 function violation(one) {
   const hint = one.hint ? h("p", { class: "hint" }, `${t("detail.hint")}: `, h("bdi", null, one.hint)) : null;
-  return h("tr", null, h("td", null, mono(one.subject), hint), h("td", { class: "actual" }, mono(one.actual)), h("td", null, mono(one.expected)));
+  const cell = (name, ...content) => h("td", { class: name, "data-label": t(`detail.${name}`) }, content);
+  return h("tr", null, cell("subject", mono(one.subject), hint), cell("actual", mono(one.actual)), cell("expected", mono(one.expected)));
 }
 
 function whyUnknown(found) {

@@ -97,8 +97,10 @@ async function copy(text, button) {
     word = copiedBySelection(text) ? "page.copied" : "page.copy-failed";
   }
   button.lastChild.textContent = t(word);
+  byId("said").textContent = t(word);
   setTimeout(() => {
     button.lastChild.textContent = before;
+    byId("said").textContent = "";
   }, 1600);
 }
 

@@ -46,7 +46,7 @@ class Heights {
   }
 }
 
-const AHEAD = 600; // pixels drawn above and below the window
+const AHEAD = 500; // pixels drawn above and below the window
 const WHOLE = 150; // so many are drawn all, for the browser's own search in the page
 
 class LongList {
@@ -142,7 +142,10 @@ class LongList {
   }
 
   place() {
-    for (const [place, element] of this.drawn) element.style.transform = `translateY(${this.heights.before(place)}px)`;
+    for (const [place, element] of this.drawn) {
+      const transform = `translateY(${this.heights.before(place)}px)`;
+      if (element.style.transform !== transform) element.style.transform = transform;
+    }
     this.host.style.height = `${this.heights.total}px`;
   }
 

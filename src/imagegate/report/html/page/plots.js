@@ -74,7 +74,7 @@ function coveragePlot() {
 function trendPlot() {
   const runs = HEAD.trend;
   if (!runs.length) return null;
-  const [width, height, left, top, bottom] = [480, 168, 34, 14, 24];
+  const [width, height, left, top, bottom] = [380, 176, 30, 16, 24];
   const order = HEAD.severities;
   const sum = (one) => order.reduce((all, name) => all + one.standing[name], 0);
   const most = nice(Math.max(1, ...runs.map((one) => sum(one))));
@@ -93,7 +93,7 @@ function trendPlot() {
       under += one.standing[name];
       return s("rect", { class: name, x, width: thick, y: y(under), height: from - y(under) });
     });
-    const total = s("text", { class: at === runs.length - 1 ? "value now" : "value", x: x + thick / 2, y: y(under) - 4, "text-anchor": "middle" }, step > 22 || at === runs.length - 1 ? number(under) : "");
+    const total = s("text", { class: at === runs.length - 1 ? "value now" : "value", x: x + thick / 2, y: y(under) - 4, "text-anchor": "middle" }, step > 20 || at === runs.length - 1 ? number(under) : "");
     return s("g", { class: one.complete ? "run" : "run partial" }, s("title", null, `${one.run} · ${time(one.finished)} · ${number(under)}${one.complete ? "" : ` · ${t("plots.run-incomplete")}`}`), parts, total);
   });
   const day = (one) => one.finished.slice(0, 10);
@@ -109,12 +109,19 @@ function trendPlot() {
 
 function trendTable(runs) {
   const names = ["plots.run", "plots.finished", "plots.exit", ...[...HEAD.severities].reverse().map((name) => `severity.${name}`), "class.unknown"];
-  const body = runs.map((one) => h("tr", null, h("td", { class: "mono" }, one.run), h("td", { class: "nowrap" }, time(one.finished)), h("td", { class: "num" }, one.exit, one.complete ? "" : ` (${t("plots.run-incomplete")})`), [...HEAD.severities].reverse().map((name) => h("td", { class: "num" }, number(one.standing[name]))), h("td", { class: "num" }, number(one.unknown))));
+  const body = () => runs.map((one) => h("tr", null, h("td", { class: "mono" }, one.run), h("td", { class: "nowrap" }, time(one.finished)), h("td", { class: "num" }, one.exit, one.complete ? "" : ` (${t("plots.run-incomplete")})`), [...HEAD.severities].reverse().map((name) => h("td", { class: "num" }, number(one.standing[name]))), h("td", { class: "num" }, number(one.unknown))));
   return asTable(names, body);
 }
 
+/* The same as a table, which is made when somebody opens it. */
 function asTable(names, body) {
-  return h("details", { class: "table" }, h("summary", null, t("page.as-table")), h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": t("page.as-table") }, h("table", null, h("thead", null, h("tr", null, names.map((name) => h("th", { scope: "col" }, t(name))))), h("tbody", null, body))));
+  const rows = h("tbody", null);
+  const fill = () => {
+    if (!rows.hasChildNodes()) rows.append(...body());
+  };
+  const head = h("thead", null, h("tr", null, names.map((name) => h("th", { scope: "col" }, t(name)))));
+  const region = h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": t("page.as-table") }, h("table", null, head, rows));
+  return h("details", { class: "table", ontoggle: fill }, h("summary", null, t("page.as-table")), region);
 }
 
 /* The next number that people like: 1, 2, 4, 6, 10, 20, 40 … */

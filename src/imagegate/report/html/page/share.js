@@ -1,13 +1,13 @@
 /* Who can use which image: images on the left, projects on the right, a line for each membership. */
 
-const DRAWN = 24;
+const DRAWN = 14;
 
 function sharePlot() {
   const { images, projects, edges } = HEAD.share;
   const left = images.slice(0, DRAWN);
   const right = projects.slice(0, DRAWN);
   const lines_ = edges.filter(([image, project]) => image < left.length && project < right.length);
-  const [row, top, width] = [22, 26, 960];
+  const [row, top, width] = [21, 26, 960];
   const height = top + Math.max(left.length, right.length, 1) * row + 6;
   const [from, to] = [width * 0.36, width * 0.64];
   const y = (place, count) => top + row * (place + 0.5) + ((Math.max(left.length, right.length) - count) * row) / 2;
@@ -60,9 +60,9 @@ function cut(text, length) {
 /* All that the page knows of it, as a table; the plot draws the first of it. */
 function shareTable() {
   const { images, projects, edges } = HEAD.share;
-  const unseen = images.filter((one) => one.unseen).map((one) => h("tr", null, h("td", null, h("bdi", null, one.name), " ", h("span", { class: "quiet" }, one.place)), h("td", null, "–"), h("td", null, t("plots.share-unseen"))));
-  const seen = edges.slice(0, 500).map(([image, project, status, against]) => h("tr", null, h("td", null, h("bdi", null, images[image].name), " ", h("span", { class: "quiet" }, images[image].place)), h("td", null, h("bdi", null, projectLabel(projects[project]))), h("td", null, access(status), against ? [", ", h("b", null, t("plots.share-against"))] : "")));
-  const table = asTable(["plots.image", "plots.project", "plots.access"], [...seen, ...unseen]);
+  const unseen = () => images.filter((one) => one.unseen).map((one) => h("tr", null, h("td", null, h("bdi", null, one.name), " ", h("span", { class: "quiet" }, one.place)), h("td", null, "–"), h("td", null, t("plots.share-unseen"))));
+  const seen = () => edges.slice(0, 500).map(([image, project, status, against]) => h("tr", null, h("td", null, h("bdi", null, images[image].name), " ", h("span", { class: "quiet" }, images[image].place)), h("td", null, h("bdi", null, projectLabel(projects[project]))), h("td", null, access(status), against ? [", ", h("b", null, t("plots.share-against"))] : "")));
+  const table = asTable(["plots.image", "plots.project", "plots.access"], () => [...seen(), ...unseen()]);
   if (edges.length > 500) table.append(h("p", { class: "quiet" }, t("page.and-more", { n: edges.length - 500 })));
   return table;
 }
