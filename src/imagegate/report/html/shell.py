@@ -28,6 +28,7 @@ ROWS = 200
 """So many rows of waivers, attestations and what was resolved are shown."""
 
 _GAPS = 8
+_NOTHING = "-"
 _TONES = {0: "good", 1: "bad", 10: "unseen", 11: "bad"}
 _OPTIONAL = ("baseline", "capture", "prove", "waivers", "attestations")
 
@@ -68,7 +69,7 @@ class Say:
     def span(self, seconds: float | None) -> Markup | str:
         """A length of time in its largest unit."""
         if seconds is None:
-            return "–"
+            return _NOTHING
         for unit, size in (("days", 86400), ("hours", 3600)):
             if seconds >= size:
                 return self(f"baseline.{unit}", n=int(seconds // size))
@@ -78,9 +79,7 @@ class Say:
 def context(head: Mapping[str, Any], made: Encoded, language: str) -> dict[str, Any]:
     """What the templates are filled with, but for the scripts and what goes into them."""
     say = Say(words(language))
-    whole = {**dict.fromkeys(_OPTIONAL), **head, "auditor": head.get("auditor") or []}
-    if whole["baseline"]:
-        whole["baseline"] = {"not_resolved": [], **whole["baseline"]}
+    whole = _whole(head)
     run = whole["run"]
     targets = whole["scope"]["targets"]
     attention, first = _first(made, whole, language)
@@ -105,6 +104,21 @@ def context(head: Mapping[str, Any], made: Encoded, language: str) -> dict[str, 
         "first": first,
         "attention": attention,
     }
+
+
+def _whole(head: Mapping[str, Any]) -> dict[str, Any]:
+    """The head with None for what its version of the schema did not have yet: templates are strict."""
+    catalogs = [
+        {"what": "images" if "images" in one else "servers", "reason": None, "pages": None, **one}
+        for one in head["scope"]["catalog"]
+    ]
+    whole = {**dict.fromkeys(_OPTIONAL), **head, "auditor": head.get("auditor") or []}
+    whole |= {"policy": {"title": None, **head["policy"]}, "scope": {**head["scope"], "catalog": catalogs}}
+    for name in ("waivers", "attestations"):
+        whole[name] = [{"ticket": None, "line": None, "matches": None, **one} for one in whole[name] or ()]
+    if whole["baseline"]:
+        whole["baseline"] = {"not_resolved": [], **whole["baseline"]}
+    return whole
 
 
 def meaning(run: Mapping[str, Any], say: Say) -> Markup | str:
@@ -226,7 +240,7 @@ def shown_time(value: object) -> str:
 def _visible(value: object) -> str:
     if isinstance(value, Markup):
         return value
-    return "–" if value is None else visible(str(value), TEXT_LIMIT)
+    return _NOTHING if value is None else visible(str(value), TEXT_LIMIT)
 
 
 def _mono(value: object) -> Markup:
@@ -234,7 +248,7 @@ def _mono(value: object) -> Markup:
 
 
 def _number(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else "–"
+    return f"{value:,}" if isinstance(value, int) else _NOTHING
 
 
 def _slug(value: object) -> str:
