@@ -401,13 +401,29 @@ class RemedyState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class After:
+    """What was seen of a finding once its target was changed. ``reason`` says why the verdict is unknown or
+    not-applicable."""
+
+    verdict: Verdict
+    observed_at: datetime
+    violations: tuple[Violation, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """What was planned or done about a finding. ``reason`` says why not, or what went wrong."""
+    """What was planned or done about a finding. ``reason`` says why not, what went wrong, or what else mended it.
+
+    ``after`` is there where the target was looked at again because something was attempted on it, be it for another
+    check.
+    """
 
     state: RemedyState
     steps: tuple[Step, ...] = ()
     done: tuple[Step, ...] = ()
     reason: str | None = None
+    after: After | None = None
 
 
 NO_REMEDY = Remedy(state=RemedyState.NONE)

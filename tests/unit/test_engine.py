@@ -34,7 +34,7 @@ from imagegate.model import Fix, Kind, Level, RemedyState, Source, Target, Verdi
 from imagegate.plan import Grant
 from imagegate.probes import IMAGE, MEMBER_PROJECTS, MEMBERS, SERVER, ImageFact, Member, MemberProjectsFact, MembersFact
 from imagegate.recording import Recording
-from imagegate.steps import StopServer
+from imagegate.steps import Manual, StopServer
 
 A, B = a_file("/a"), a_file("/b")
 TOY = toy()
@@ -465,7 +465,9 @@ def test_a_step_that_does_not_help_is_not_verified():
     useless = toy(paths=("/a", "/b"), steps=[scrub("/a")])
     machine = engine(world)
     run(machine, [pair(useless, web)])
-    assert remedy(machine, useless, web) == (RemedyState.NOT_VERIFIED, "applied, but it still fails: /b: 7 bytes")
+    assert remedy(machine, useless, web) == (RemedyState.NOT_VERIFIED, "applied, but it still fails")
+    [wrong] = finding(machine, useless, web).remedy.after.violations
+    assert (wrong.subject, wrong.actual) == ("/b", "7 bytes")
 
 
 def test_a_fix_after_which_the_target_is_silent_is_not_verified():
@@ -480,7 +482,8 @@ def test_a_fix_after_which_the_target_is_silent_is_not_verified():
     run(machine, [pair(TOY, web)])
     state, reason = remedy(machine, TOY, web)
     assert state is RemedyState.NOT_VERIFIED
-    assert reason == "applied, but it cannot be seen whether it helped: connection reset"
+    assert reason == "applied, but it cannot be seen whether it helped"
+    assert finding(machine, TOY, web).remedy.after.reason == "connection reset"
 
 
 def test_a_neighbour_that_passed_and_fails_after_the_fix_is_reported():
@@ -526,6 +529,17 @@ def test_a_check_of_whose_fix_another_check_did_a_part_stays_refused():
     run(machine, [pair(half, web), pair(TOY, web)])
     assert finding(machine, TOY, web).fixed
     assert remedy(machine, half, web)[0] is RemedyState.REFUSED
+
+
+def test_a_neighbour_that_only_a_person_could_mend_is_fixed_by_what_another_check_did():
+    world = World()
+    web = a_guest(world)
+    by_hand = Manual(subject="/a", summary="empty /a by hand", why="nobody else can")
+    manual = toy("linux-never-empty", steps=[by_hand], fix=Fix.NEVER)
+    machine = engine(world)
+    run(machine, [pair(TOY, web), pair(manual, web)])
+    assert remedy(machine, manual, web) == (RemedyState.VERIFIED, "mended along with others: scrub /a")
+    assert not finding(machine, manual, web).stands
 
 
 def test_a_target_that_keeps_growing_back_counts_as_not_converging():

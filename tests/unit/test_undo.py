@@ -430,7 +430,7 @@ def test_the_report_tells_each_change_and_its_fate(past, undo):
     ]  # fmt: skip
     text = "\n".join("".join(piece for piece, _ in line.pieces) for line in undo_lines(result))
     assert "no way back empty it: what the file held was never kept" in text
-    assert "taken back protect the image against deletion" in text
+    assert "taken back protect the image against deletion\nby: allow deletion" in text
     assert "2 changes: 1 taken back, 1 no way back" in text
 
 

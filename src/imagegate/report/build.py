@@ -5,7 +5,7 @@ key and the sorted subjects of the violations. The same project with access to t
 tomorrow, whatever the status of its membership; another project makes another one; finding and pass differ.
 
 ``evidence`` are the digests of the facts that the verdict rests on. After a fix the facts at hand are newer than the
-verdict: they then stand in ``remedy.evidence``, and ``evidence`` is empty.
+verdict: they then stand in ``remedy.evidence``, and ``evidence`` is empty. What was seen then is ``remedy.after``.
 
 ``parameters`` are complete, with the defaults: they tell what was judged, whatever a later version's defaults are.
 """
@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
 
 from imagegate.codec import digest
-from imagegate.model import NO_REMEDY, Check, Facts, Finding, Probe, Remedy, Seen, Step, Target
+from imagegate.model import NO_REMEDY, After, Check, Facts, Finding, Probe, Remedy, Seen, Step, Target, Violation
 from imagegate.report import words
 from imagegate.report.access import access
 from imagegate.result import Result
@@ -161,10 +161,7 @@ class Findings:
             "observed_at": words.utc(finding.observed_at),
             "evidence": self._evidence(key, finding, facts),
             "verdict": str(finding.verdict),
-            "violations": [
-                {"subject": each.subject, "expected": each.expected, "actual": each.actual, "hint": each.hint}
-                for each in finding.violations
-            ],
+            "violations": _violations(finding.violations),
             "reason": finding.reason,
             "owner": None if finding.owner is None else str(finding.owner),
             "note": finding.note,
@@ -247,13 +244,29 @@ def _beside(permission: Any, *names: str) -> Record | None:
 _NO_REMEDY: Record = {"state": str(NO_REMEDY.state), "steps": [], "reason": None}
 
 
+def _violations(violations: Sequence[Violation]) -> list[Record]:
+    return [
+        {"subject": each.subject, "expected": each.expected, "actual": each.actual, "hint": each.hint}
+        for each in violations
+    ]
+
+
 def _remedy(remedy: Remedy, hint: str | None, evidence: list[str]) -> Record:
-    more = {"hint": hint, "evidence": evidence}
+    more = {"hint": hint, "evidence": evidence, "after": None if remedy.after is None else _after(remedy.after)}
     return {
         "state": str(remedy.state),
         "steps": [_step(step, done=step in remedy.done) for step in remedy.steps],
         "reason": remedy.reason,
         **{name: value for name, value in more.items() if value},
+    }
+
+
+def _after(after: After) -> Record:
+    return {
+        "verdict": str(after.verdict),
+        "observed_at": words.utc(after.observed_at),
+        "violations": _violations(after.violations),
+        "reason": after.reason,
     }
 
 
