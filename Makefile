@@ -4,7 +4,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-FAST := tests/unit tests/property tests/checks tests/plugin tests/golden
+FAST := tests/unit tests/property tests/checks tests/plugin tests/golden tests/docs tests/deploy
 REAL := tests/contract tests/sandbox tests/real
 export PATH := $(abspath $(BIN)):$(PATH)
 
