@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from imagegate.capture_left import how_to_go_on
 from imagegate.model import Facts
-from imagegate.result import ExitCode, PolicyInfo, Result, ScopeInfo, Story
+from imagegate.policy_info import policy_info
+from imagegate.result import ExitCode, Result, ScopeInfo, Story
 
 if TYPE_CHECKING:
     from imagegate.capture import Capture
@@ -42,7 +43,7 @@ def tell(capture: Capture) -> Result:
         finished=datetime.now(UTC),
         complete=all(result.complete for result in results) and capture.state.stage == "done",
         interrupted=capture.interrupted or any(result.interrupted for result in results),
-        policy=PolicyInfo(name=policy.name, version=policy.version, title=policy.title, digest=policy.digest),
+        policy=policy_info(policy),
         checks_digest=capture.catalogue.digest,
         scope=_scope([result.scope for result in results]),
         auditors=tuple(dict.fromkeys(auditor for result in results for auditor in result.auditors)),

@@ -169,7 +169,7 @@ class Engine:
     def mend(self, pairs: Sequence[Pair], grant: Grant, *, rounds: int = MAX_ROUNDS) -> None:
         """Apply what was planned and granted, look again and judge every check of each changed target again.
 
-        Where the change itself brings something to light, it is planned and mended again, in ``rounds`` at most.
+        Where the changes themselves bring something to light, it is planned and mended again, in ``rounds`` at most.
         """
         mine = _by_target(pairs)
         granted = [plan for plan in self.plans.values() if plan.granted]
@@ -238,16 +238,19 @@ class Engine:
         self.facts_before[target.key] = self.facts[target.key]
         first = {check: plan.remedy(check) for planned in plan.granted for check in planned.checks}
         attempts = {check: remedy.steps for check, remedy in first.items() if remedy.state is RemedyState.PLANNED}
+        left: set[Step] = set()
         for _ in range(rounds):
             for check, steps in attempts.items():
                 granted = (planned.step for planned in plan.granted if check in planned.checks)
-                attempts[check] = tuple(dict.fromkeys((*steps, *granted)))
+                attempts[check] = tuple(dict.fromkeys((*(step for step in steps if step not in left), *granted)))
             outcome = apply_plan(plan, self._hands(target, probes, grant))
             done.extend(outcome.done)
+            left = {planned.step for planned in plan.granted}.difference(outcome.done)
             self.facts[target.key] = self.look_at(target, probes, fresh=True)
             after = [judge(pair, self.facts[target.key], today=self.settings.today) for pair in pairs]
             plan = make_plan(target, [f for f in after if f.check.id in attempts], self.facts[target.key], grant)
-            if outcome.failed is not None or outcome.unrestored is not None or not plan.granted:
+            stopped = outcome.failed is not None and not outcome.overtaken
+            if stopped or outcome.unrestored is not None or not plan.granted:
                 break
         work = Work(done=tuple(done), outcome=outcome)
         for pair, finding in zip(pairs, after, strict=True):

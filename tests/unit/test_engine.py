@@ -38,10 +38,12 @@ from imagegate.steps import Manual, StopServer
 
 A, B = a_file("/a"), a_file("/b")
 TOY = toy()
-STOPPED, PROTECTED, ALLOWED = (
+STOPPED, PROTECTED, ALLOWED, VISIBLE = (
     catalogue().checks[name]
-    for name in ("capture-instance-stopped", "catalog-image-protected", "catalog-members-allowed")
-)
+    for name in (
+        "capture-instance-stopped", "catalog-image-protected", "catalog-members-allowed", "catalog-visibility-allowed"
+    )
+)  # fmt: skip
 
 
 def a_guest(world, name="web", file=None, **change):
@@ -597,6 +599,55 @@ def test_members_that_come_back_when_an_image_is_shared_are_removed_in_the_next_
     assert found.fixed
     assert [step.summary for step in found.remedy.done] == [summary for _, summary in world.applied]
     assert found.remedy.steps == found.remedy.done, "the report hides what a later round did"
+
+
+OPENED = ["change visibility from community to shared", "change visibility from shared to private"]
+
+
+def test_members_hidden_behind_a_community_image_are_removed_before_it_is_made_private_in_one_run():
+    world = World()
+    image = an_image(world, visibility="community")
+    revive(world, image, "p-old")
+    machine = engine(world)
+    run(machine, [pair(VISIBLE, image, {"allowed": ["private"]})])
+    applied = [OPENED[0], "remove member p-old (accepted)", OPENED[1]]
+    assert [summary for _, summary in world.applied] == applied
+    found = finding(machine, VISIBLE, image)
+    assert found.fixed
+    assert [step.summary for step in found.remedy.steps] == applied, "the report tells of each step once, in order"
+    assert found.remedy.done == found.remedy.steps
+
+
+def test_where_the_plan_was_confirmed_what_comes_to_light_is_not_acted_on():
+    world = World()
+    image = an_image(world, visibility="community")
+    revive(world, image, "p-old")
+    machine, pairs, grant = engine(world), [pair(VISIBLE, image, {"allowed": ["private"]})], Grant(level=Level.DISRUPTIVE)
+    machine.look(pairs)
+    machine.judge(pairs)
+    machine.plan(pairs, grant, changed_targets=1)
+    machine.mend(pairs, grant, rounds=1)
+    assert [summary for _, summary in world.applied] == OPENED[:1]
+    found = finding(machine, VISIBLE, image).remedy
+    assert found.state is RemedyState.FAILED
+    assert [step.summary for step in found.steps] == OPENED
+    assert "not in the plan" in found.reason
+
+
+def test_a_member_that_somebody_adds_meanwhile_is_not_taken_for_one_that_was_hidden():
+    world = World()
+    image = an_image(world, visibility="community")
+
+    class Meddler(Told):
+        def applied(self, target, step, problem):
+            new = (Member(project="p-new", status="pending"),)
+            world.change(image, MEMBERS, MembersFact(members=new))
+
+    machine = engine(world, progress=Meddler())
+    run(machine, [pair(VISIBLE, image, {"allowed": ["private"]})])
+    assert [summary for _, summary in world.applied] == OPENED[:1]
+    state, reason = remedy(machine, VISIBLE, image)
+    assert (state, reason) == (RemedyState.FAILED, "visibility changed since the plan was made: nothing was written")
 
 
 def test_a_required_member_that_comes_back_by_itself_is_not_added_again():

@@ -9,8 +9,8 @@ from tests.checks.world import NOW, OFF, World, a_file, full, instance, scrub, s
 from imagegate import undo_run
 from imagegate.engine import Engine
 from imagegate.errors import StepError, UsageError
-from imagegate.history import End, read_journal
 from imagegate.journal import Journal
+from imagegate.journal_reader import End, read_journal
 from imagegate.mend import Outcome
 from imagegate.model import Facts, Kind, Level, Phase, Seen, Source, Target, Unseen
 from imagegate.probes import (
