@@ -1,6 +1,6 @@
 """What a run sets out to change and what came of it, on disk before it happens.
 
-A journal is a file of JSON lines that only grows; ``history`` reads it. ``v`` is the version of the format::
+A journal is a file of JSON lines that only grows; ``journal_reader`` reads it. ``v`` is the version of the format::
 
     {"v": 1, "event": "intent", "n": 3, "at": …, "target": {…}, "step": {…}, "before": {facts} | null}
     {"v": 1, "event": "verified" | "not-verified" | "failed" | "refused", "of": 3, "at": …,

@@ -333,6 +333,12 @@ class Step:
         """Whether fresh facts show the step's effect."""
         raise NotImplementedError
 
+    @property
+    def reveals(self) -> tuple[Probe[Any], ...]:
+        """Those of ``reads`` that show only after this step what was there before it, unseen by anybody. What comes to
+        light is nobody's change: what the rest of a plan does not expect is then planned anew."""
+        return ()
+
     def inverse(self, before: Facts) -> Step | None:
         """The step that takes this one back, given the facts (of ``reads``) from before it. Pure.
 
@@ -409,13 +415,29 @@ class RemedyState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class After:
+    """What was seen of a finding once its target was changed. ``reason`` says why the verdict is unknown or
+    not-applicable."""
+
+    verdict: Verdict
+    observed_at: datetime
+    violations: tuple[Violation, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """What was planned or done about a finding. ``reason`` says why not, or what went wrong."""
+    """What was planned or done about a finding. ``reason`` says why not, what went wrong, or what else mended it.
+
+    ``after`` is there where the target was looked at again because something was attempted on it, be it for another
+    check.
+    """
 
     state: RemedyState
     steps: tuple[Step, ...] = ()
     done: tuple[Step, ...] = ()
     reason: str | None = None
+    after: After | None = None
 
 
 NO_REMEDY = Remedy(state=RemedyState.NONE)

@@ -12,6 +12,7 @@ import pytest
 from imagegate.judge import Pair
 from imagegate.model import Finding, RemedyState, Target, Verdict
 from imagegate.report.safe import TEXT_LIMIT, visible
+from imagegate.report.words import afterwards
 
 
 class _Lazy:
@@ -164,6 +165,8 @@ def fail_lines(finding: Finding) -> Iterator[str]:
     if finding.remedy.state is not RemedyState.NONE:
         reason = f": {finding.remedy.reason}" if finding.remedy.reason else ""
         yield visible(f"remedy: {finding.remedy.state}{reason}", TEXT_LIMIT)
+    if (now := afterwards(finding)) is not None:
+        yield visible(f"after: {now}", TEXT_LIMIT)
 
 
 def _beside(finding: Finding) -> str:

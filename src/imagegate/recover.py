@@ -8,8 +8,8 @@ from pathlib import Path
 
 from imagegate.engine import Engine
 from imagegate.errors import StepRefused
-from imagegate.history import Entry, JournalError, journals, read_journal
 from imagegate.journal import append
+from imagegate.journal_reader import Entry, JournalError, journals, read_journal
 from imagegate.model import Target
 from imagegate.shield import Debt
 

@@ -50,12 +50,18 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyInfo:
-    """Which policy was judged."""
+    """Which policy was judged.
+
+    ``file`` is where it was read: relative to the folder of the run, or its name where it lies elsewhere. ``places``
+    are, by the index of the rule, the lines of the checks that it requires.
+    """
 
     name: str
     version: int
     title: str | None
     digest: str
+    file: str | None = None
+    places: tuple[Mapping[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,12 +28,13 @@ from imagegate.model import Facts, Finding, Kind, Source, Target, Unseen, Verdic
 from imagegate.options import Clouds, Options, narrows, wanted_clouds
 from imagegate.plan import Grant, Plan
 from imagegate.policy import load_policy
+from imagegate.policy_info import policy_info
 from imagegate.policy_model import Attestation, Policy, Rule, Waiver, select
 from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiverUse
 from imagegate.progress import Progress, Silent
 from imagegate.recording import read_recording, write_recording
 from imagegate.recover import pay_debts
-from imagegate.result import PolicyInfo, Result, ScopeInfo, Unreachable
+from imagegate.result import Result, ScopeInfo, Unreachable
 from imagegate.selectors import Outcome
 from imagegate.targets import join, named
 from imagegate.transports import CatalogScope, Discovery, Transport
@@ -375,12 +376,7 @@ class Run:
             finished=datetime.now(UTC),
             complete=not (deselected or interrupted or self._lost or self._narrowed),
             interrupted=interrupted,
-            policy=PolicyInfo(
-                name=self.policy.name,
-                version=self.policy.version,
-                title=self.policy.title,
-                digest=self.policy.digest,
-            ),
+            policy=policy_info(self.policy),
             checks_digest=self.catalogue.digest,
             scope=self._scope(findings, deselected),
             auditors=self.discovery.auditors,

@@ -20,8 +20,8 @@ from pathlib import Path
 from imagegate.engine import Engine, Settings
 from imagegate.errors import UsageError
 from imagegate.evidence import EvidenceStore
-from imagegate.history import Entry, History, by_target, journals, read_journal
 from imagegate.journal import JOURNAL, Journal
+from imagegate.journal_reader import Entry, History, by_target, journals, read_journal
 from imagegate.locks import Locks, state_folder
 from imagegate.model import Kind, Level, Target
 from imagegate.plan import Grant

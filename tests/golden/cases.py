@@ -26,7 +26,7 @@ from imagegate import (
 )
 from imagegate.errors import Owner
 from imagegate.judge import Pair, judge
-from imagegate.model import Finding, Probe, Remedy, RemedyState, Seen, Target, Unseen
+from imagegate.model import After, Finding, Probe, Remedy, RemedyState, Seen, Target, Unseen, Verdict
 from imagegate.plan import Grant, Plan, make_plan, over_limit, refuse_all
 from imagegate.probes import IMAGE, MEMBERS, FileFact, FileKind, ImageFact, Member, MembersFact
 from imagegate.result import PolicyInfo, Result, ScopeInfo, Unreachable
@@ -34,6 +34,7 @@ from imagegate.transports import Auditor, CatalogScope
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 TODAY = NOW.date()
+LATER = NOW + timedelta(seconds=9)
 PROJECT = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 STRANGER = "11223344556677889900aabbccddeeff"
 HOSTILE = (
@@ -69,6 +70,14 @@ class Attestation:
 
     def in_force(self, today: date) -> bool:
         return self.on <= today <= self.until
+
+
+PLACES = (
+    {"catalog-image-protected": 12},
+    {"catalog-members-allowed": 16},
+    {"linux-machine-id-reset": 25},
+    {"windows-password-initialised": 28},
+)
 
 
 class Members(Params):
@@ -224,7 +233,10 @@ def result(
     parts: dict[str, Any] = {
         "run_id": "20261122T101500Z-3f2a", "command": "audit", "started": NOW,
         "finished": NOW + timedelta(seconds=12.5), "complete": True, "interrupted": False,
-        "policy": PolicyInfo(name="golden", version=3, title="Golden images", digest="sha256:" + "ab" * 32),
+        "policy": PolicyInfo(
+            name="golden", version=3, title="Golden images", digest="sha256:" + "ab" * 32,
+            file="policies/golden.yaml", places=PLACES,
+        ),
         "checks_digest": "sha256:" + "cd" * 32,
         "scope": scope or ScopeInfo(selected=len(targets), seen=len(targets)),
         "auditors": (), "findings": found,
@@ -249,9 +261,13 @@ def settle(made: Result, check_id: str, name: str, state: RemedyState, reason: s
     def settled(finding: Finding) -> Finding:
         if (finding.check.id, finding.target.name) != (check_id, name):
             return finding
-        remedy = finding.remedy
-        done = remedy.steps if state is RemedyState.VERIFIED else remedy.steps[:-1]
-        return finding.with_remedy(Remedy(state=state, steps=remedy.steps, done=done, reason=reason))
+        remedy, good = finding.remedy, state is RemedyState.VERIFIED
+        after = After(
+            verdict=Verdict.PASS if good else Verdict.FAIL, observed_at=LATER,
+            violations=() if good else finding.violations[-1:],
+        )  # fmt: skip
+        done = remedy.steps if good else remedy.steps[:-1]
+        return finding.with_remedy(Remedy(state=state, steps=remedy.steps, done=done, reason=reason, after=after))
 
     return replace(made, findings=[settled(finding) for finding in made.findings])
 
@@ -336,7 +352,7 @@ def fixed() -> Result:
     made = result(pairs, seen, grant=Grant(level=Level.DISRUPTIVE, never=frozenset({RESET.id})))
     made = settle(made, PROTECTED.id, web.name, RemedyState.VERIFIED)
     made = settle(made, MEMBERS_ALLOWED.id, old.name, RemedyState.FAILED, "HTTP 503 from the image API")
-    later = Facts(dict(image_facts(web).items()), NOW + timedelta(seconds=9))
+    later = Facts(dict(image_facts(web).items()), LATER)
     return replace(made, facts={**made.facts, web.key: later})
 
 
@@ -364,8 +380,12 @@ def hostile() -> Result:
         catalogs=(replace(catalog("images", "KR1", complete=False, reason=HOSTILE), cloud=HOSTILE, region=HOSTILE),),
     )  # fmt: skip
     auditors = (Auditor(cloud=HOSTILE, user=HOSTILE, project=HOSTILE, roles=(HOSTILE,)),)
-    policy = PolicyInfo(name=HOSTILE, version=1, title=HOSTILE, digest="sha256:" + "ab" * 32)
-    return result(pairs, seen, scope=scope, auditors=auditors, policy=policy, limit=HOSTILE)
+    policy = PolicyInfo(name=HOSTILE, version=1, title=HOSTILE, digest="sha256:" + "ab" * 32, file=HOSTILE)
+    made = result(pairs, seen, scope=scope, auditors=auditors, policy=policy, limit=HOSTILE)
+    wrong = Violation(subject=HOSTILE, expected=HOSTILE, actual=HOSTILE, hint=HOSTILE)
+    after = After(verdict=Verdict.FAIL, observed_at=LATER, violations=(wrong,), reason=HOSTILE)
+    first, *rest = made.findings
+    return replace(made, findings=[first.with_remedy(replace(first.remedy, after=after)), *rest])
 
 
 def empty() -> Result:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from imagegate.errors import UsageError
 from imagegate.options import Options, wanted_clouds
+from imagegate.policy_info import policy_info
 from imagegate.report.lines import output
 from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.report.terminal import render_result
 from imagegate.report.write import write_reports
-from imagegate.result import PolicyInfo, Result
+from imagegate.result import Result
 
 if TYPE_CHECKING:
     from imagegate.policy_model import Policy
@@ -152,11 +153,6 @@ def _boots(given: argparse.Namespace, policy: Policy | None) -> Any:
             if not wanted[name].is_file():
                 raise UsageError(f"--{name.replace('_', '-')} {wanted[name]}: no such file")
     return Boots(**wanted)
-
-
-def policy_info(policy: Policy) -> PolicyInfo:
-    """What a report says of the policy."""
-    return PolicyInfo(name=policy.name, version=policy.version, title=policy.title, digest=policy.digest)
 
 
 def say(text: str) -> None:

@@ -1,12 +1,9 @@
 """Result → the records of ``report.json`` (schema version 1), as plain JSON values.
 
-``fingerprint`` names one problem across runs: the first 16 hex digits of the SHA-256 of the check's id, the target's
-key and the sorted subjects of the violations. The same project with access to the same image has the same fingerprint
-tomorrow, whatever the status of its membership and whichever entries of clouds.yaml are named; another project makes
-another one; finding and pass differ.
+``fingerprint`` names one problem across runs: ``imagegate.fingerprint`` tells what it is made of.
 
 ``evidence`` are the digests of the facts that the verdict rests on. After a fix the facts at hand are newer than the
-verdict: they then stand in ``remedy.evidence``, and ``evidence`` is empty.
+verdict: they then stand in ``remedy.evidence``, and ``evidence`` is empty. What was seen then is ``remedy.after``.
 
 ``parameters`` are complete, with the defaults: they tell what was judged, whatever a later version's defaults are.
 """
@@ -15,17 +12,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
 
 from imagegate.codec import digest
-from imagegate.model import NO_REMEDY, Check, Facts, Finding, Probe, Remedy, Seen, Step, Target
+from imagegate.fingerprint import fingerprint as name_of
+from imagegate.model import NO_REMEDY, After, Check, Facts, Finding, Probe, Remedy, Seen, Step, Target, Violation
 from imagegate.report import words
 from imagegate.report.access import access
-from imagegate.result import Result
+from imagegate.result import PolicyInfo, Result
 from imagegate.transports import CatalogScope
 
 SCHEMA_VERSION = 1
@@ -64,6 +62,7 @@ def head(result: Result) -> Record:
             "version": result.policy.version,
             "title": result.policy.title,
             "digest": result.policy.digest,
+            **_places(result.policy),
         },
         "scope": {
             "targets": {"selected": scope.selected, "seen": scope.seen},
@@ -79,6 +78,7 @@ def head(result: Result) -> Record:
             "warnings": list(scope.warnings),
             "requests": scope.requests,
             "limit": result.limit,
+            **({"owed": list(result.owed)} if result.owed else {}),
         },
         "counts": {
             "pass": counts.passed,
@@ -93,6 +93,12 @@ def head(result: Result) -> Record:
         "access": list(access(result)),
         **({} if result.story is None else {result.story.key: dict(result.story.record)}),
     }
+
+
+def _places(policy: PolicyInfo) -> Record:
+    if policy.file is None:
+        return {}
+    return {"file": policy.file, "rules": [{"lines": dict(lines)} for lines in policy.places]}
 
 
 def _explained(result: Result, check: Check) -> Record:
@@ -120,9 +126,7 @@ def _catalog(catalog: CatalogScope) -> Record:
 
 def fingerprint(finding: Finding) -> str:
     """The name of this problem across runs."""
-    subjects = sorted({violation.subject for violation in finding.violations})
-    text = json.dumps([finding.check.id, finding.target.key, *subjects])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return name_of(finding.check.id, finding.target.key, finding.violations)
 
 
 class Findings:
@@ -163,10 +167,7 @@ class Findings:
             "observed_at": words.utc(finding.observed_at),
             "evidence": self._evidence(key, finding, facts),
             "verdict": str(finding.verdict),
-            "violations": [
-                {"subject": each.subject, "expected": each.expected, "actual": each.actual, "hint": each.hint}
-                for each in finding.violations
-            ],
+            "violations": _violations(finding.violations),
             "reason": finding.reason,
             "owner": None if finding.owner is None else str(finding.owner),
             "note": finding.note,
@@ -250,13 +251,29 @@ def _beside(permission: Any, *names: str) -> Record | None:
 _NO_REMEDY: Record = {"state": str(NO_REMEDY.state), "steps": [], "reason": None}
 
 
+def _violations(violations: Sequence[Violation]) -> list[Record]:
+    return [
+        {"subject": each.subject, "expected": each.expected, "actual": each.actual, "hint": each.hint}
+        for each in violations
+    ]
+
+
 def _remedy(remedy: Remedy, hint: str | None, evidence: list[str]) -> Record:
-    more = {"hint": hint, "evidence": evidence}
+    more = {"hint": hint, "evidence": evidence, "after": None if remedy.after is None else _after(remedy.after)}
     return {
         "state": str(remedy.state),
         "steps": [_step(step, done=step in remedy.done) for step in remedy.steps],
         "reason": remedy.reason,
         **{name: value for name, value in more.items() if value},
+    }
+
+
+def _after(after: After) -> Record:
+    return {
+        "verdict": str(after.verdict),
+        "observed_at": words.utc(after.observed_at),
+        "violations": _violations(after.violations),
+        "reason": after.reason,
     }
 
 
