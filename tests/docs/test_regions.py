@@ -62,7 +62,7 @@ def test_every_region_is_used_by_a_page():
         ("reference/inventory.md", [f"| `{name}` |" for name in inventory_schema()["$defs"]["_Entry"]["properties"]]),
         ("reference/policy.md", [f"| `{name}` |" for attributes in ATTRIBUTES.values() for name in attributes]),
         ("reference/policy.md", [f"](../checks/{name}.md)" for name in catalogue().entries]),
-        ("checks/index.md", [f"](" + f"{name}.md)" for name in catalogue().entries]),
+        ("checks/index.md", ["](" + f"{name}.md)" for name in catalogue().entries]),
     ],
 )
 def test_a_reference_leaves_nothing_out(name, words):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract import sshd
-from tests.real.support import CI, PROTECTED, User, validate
+from tests.real.support import CI, User, validate
 
 pytestmark = pytest.mark.real
 
