@@ -22,8 +22,9 @@ test-fast: $(READY)
 test-oldest: $(VENV)-oldest/.ready
 	$(VENV)-oldest/bin/python -m pytest -q -n 2 tests/plugin
 
+# half of their time is waiting; files keep together because their sandboxes do
 test-real: $(READY) guest-tools
-	$(BIN)/python -m pytest -q $(REAL)
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile $(REAL)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -100,9 +100,7 @@ members = st.builds(
 )
 memberships = st.builds(
     probes.MembershipFact,
-    project=st.sampled_from(PROJECTS) | foreign,
-    status=st.sampled_from(("accepted", "pending", "rejected")) | maybe,
-    since=times,
+    members=members.map(lambda fact: fact.members),
 )
 member_projects = st.builds(
     probes.MemberProjectsFact, missing=st.lists(st.sampled_from(PROJECTS) | foreign, max_size=3).map(tuple)

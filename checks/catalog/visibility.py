@@ -14,7 +14,8 @@ Fix
 ---
 Narrow it, never widen it. Members are removed before an image becomes private: afterwards they can neither be read nor
 removed, and come back when it is shared again. Members of a public image are hidden too: it becomes shared first, and
-private only if no old member turns up. DISRUPTIVE: access ends at once.
+private once the old members that turn up are removed; where shared is allowed, it stays that instead. DISRUPTIVE:
+access ends at once.
 
 References
 ----------
@@ -85,10 +86,10 @@ def plan(seen: Facts, want: Wanted) -> Iterator[Step | Refusal]:
             summary=f"make image {image.id} {' or '.join(want.allowed)}",
         )  # fmt: skip
     else:
-        yield from narrowed(seen, to)
+        yield from narrowed(seen, want, to)
 
 
-def narrowed(seen: Facts, to: Narrow) -> Iterator[Step]:
+def narrowed(seen: Facts, want: Wanted, to: Narrow) -> Iterator[Step]:
     """The steps down: nobody left behind where nobody can look any more."""
     image = seen[IMAGE]
     for member in seen[MEMBERS].members if image.visibility == "shared" else ():
@@ -100,9 +101,10 @@ def narrowed(seen: Facts, to: Narrow) -> Iterator[Step]:
     down: list[Narrow] = [to] if image.visibility == "shared" or to == "shared" else ["shared", to]
     before = image.visibility
     for visibility in down:
+        unwanted = image.visibility if before in want.allowed else before
         yield steps.SetVisibility(
             visibility=visibility, subject="visibility", level=Level.DISRUPTIVE, phase=Phase.VISIBILITY,
-            summary=f"change visibility from {before} to {visibility}", why=f"{image.visibility} is not allowed",
+            summary=f"change visibility from {before} to {visibility}", why=f"{unwanted} is not allowed",
             undo=f"set visibility to {before}",
         )  # fmt: skip
         before = visibility

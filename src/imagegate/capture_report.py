@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from imagegate.capture_state import State
+from imagegate.capture_left import how_to_go_on
 from imagegate.model import Facts
 from imagegate.policy_info import policy_info
 from imagegate.result import ExitCode, Result, ScopeInfo, Story
@@ -85,7 +85,7 @@ def _story(capture: Capture) -> Story:
     record: dict[str, Any] = {
         "instance": {"id": state.server, "name": state.instance},
         "name": state.name,
-        "stage": "planned" if capture.plan else state.stage,
+        "stage": "planned" if capture.plan and not capture.resumed else state.stage,
         "way": state.way,
         "asked_at": state.asked_at,
         "image": None if state.image is None else {"id": state.image, "name": image.name if image else state.name},
@@ -95,6 +95,7 @@ def _story(capture: Capture) -> Story:
         "gate": state.gate,
         "planned": list(capture.planned),
         "stopped": None if stop is None else stop.reason,
+        "left": capture.left.record if capture.unfinished else None,
     }
     code, meaning = _code(capture)
     return Story(key="capture", record=record, lines=tuple(_lines(capture)), code=code, meaning=meaning)
@@ -107,6 +108,8 @@ def _code(capture: Capture) -> tuple[ExitCode | None, str | None]:
         return capture.stop.code, f"{stage} {capture.stop.reason}"
     if capture.interrupted:
         return ExitCode.INTERRUPTED, None
+    if capture.unfinished and capture.plan:
+        return ExitCode.FIX_FAILED, "a plan: nothing was done, and the capture has not come to its end"
     if capture.plan:
         return None, "a plan: nothing was done"
     return None, None
@@ -134,20 +137,5 @@ def _lines(capture: Capture) -> Iterator[str]:
         yield f"size {size_of(image.size)}{disk} (an image may be larger than what is used of the disk)"
     if capture.stop is not None:
         yield f"stopped: {capture.stop.reason}"
-    if state.stage != "done" and not capture.plan:
-        yield from how_to_go_on(state, interrupted=capture.interrupted)
-
-
-def how_to_go_on(state: State, *, interrupted: bool) -> Iterator[str]:
-    """What exists, and how to go on or clean up."""
-    if state.stage == "asking":
-        yield "the image was asked for; whether it was made is not known yet"
-    elif state.stage in {"made", "active"}:
-        yield f"image {state.image} exists"
-    elif interrupted:
-        yield "no image was asked for"
-    else:
-        return
-    yield f"go on: imagegate capture --resume {state.run}"
-    if state.image is not None:
-        yield f"or clean up: openstack image delete {state.image}"
+    if capture.unfinished:
+        yield from how_to_go_on(state, capture.left, image, capture.report_dir)

@@ -69,6 +69,8 @@ class ScopeInfo:
     """What the run could see and what it could not. It comes before the findings in every report.
 
     ``selected`` counts the targets that rules selected, ``seen`` those with a verdict other than unknown;
+    ``images`` counts those listed, selected or not, each once, and ``images_from_several`` those of them that more than
+    one entry of clouds.yaml lists.
     ``missing`` names instances that were asked for and could not be looked for; ``unselected`` names instances that no
     rule selects; ``rules_without_targets`` are indexes of rules; ``relaxed`` tells which verifications were turned off.
     """
@@ -77,6 +79,8 @@ class ScopeInfo:
     seen: int
     unreachable: tuple[Unreachable, ...] = ()
     catalogs: tuple[CatalogScope, ...] = ()
+    images: int = 0
+    images_from_several: int = 0
     rules_without_targets: tuple[int, ...] = ()
     strict_rules: bool = False
     missing: tuple[str, ...] = ()

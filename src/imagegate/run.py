@@ -398,11 +398,14 @@ class Run:
     def _scope(self, findings: Sequence[Finding], deselected: int) -> ScopeInfo:
         targets = {finding.target.key: finding.target for finding in findings if finding.target.kind is not Kind.POLICY}
         judged = {f.target.key for f in findings if f.verdict is not Verdict.UNKNOWN}
+        images = [target for target in self.discovery.targets if target.kind is Kind.IMAGE]
         return ScopeInfo(
             selected=len(targets),
             seen=len(judged & targets.keys()),
             unreachable=tuple(_unreachable(targets, self.engine.facts)),
             catalogs=(*self.discovery.catalogs, *self._also()),
+            images=len(images),
+            images_from_several=sum(len(image.seen_from) > 1 for image in images),
             rules_without_targets=self._idle_rules,
             strict_rules=self.policy.strict_rules,
             missing=tuple(self._missing),

@@ -26,7 +26,7 @@ from imagegate import (
 )
 from imagegate.errors import Owner
 from imagegate.judge import Pair, judge
-from imagegate.model import Finding, Probe, Remedy, RemedyState, Seen, Target, Unseen
+from imagegate.model import After, Finding, Probe, Remedy, RemedyState, Seen, Target, Unseen, Verdict
 from imagegate.plan import Grant, Plan, make_plan, over_limit, refuse_all
 from imagegate.probes import IMAGE, MEMBERS, FileFact, FileKind, ImageFact, Member, MembersFact
 from imagegate.result import PolicyInfo, Result, ScopeInfo, Unreachable
@@ -34,6 +34,7 @@ from imagegate.transports import Auditor, CatalogScope
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 TODAY = NOW.date()
+LATER = NOW + timedelta(seconds=9)
 PROJECT = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 STRANGER = "11223344556677889900aabbccddeeff"
 HOSTILE = (
@@ -171,8 +172,11 @@ TICK = check(
 )  # fmt: skip
 
 
-def image(name: str, number: int, region: str = "KR1") -> Target:
-    return Target(kind=Kind.IMAGE, id=f"{number:08d}-aaaa", name=name, cloud="nhn", region=region, owner=PROJECT)
+def image(name: str, number: int, region: str = "KR1", *, others: tuple[str, ...] = ()) -> Target:
+    return Target(
+        kind=Kind.IMAGE, id=f"{number:08d}-aaaa", name=name, cloud="nhn", region=region, owner=PROJECT,
+        deployment=f"{region.lower()}-api-image.example.com", seen_from=("nhn", *others),
+    )  # fmt: skip
 
 
 def instance(name: str, number: int) -> Target:
@@ -257,9 +261,13 @@ def settle(made: Result, check_id: str, name: str, state: RemedyState, reason: s
     def settled(finding: Finding) -> Finding:
         if (finding.check.id, finding.target.name) != (check_id, name):
             return finding
-        remedy = finding.remedy
-        done = remedy.steps if state is RemedyState.VERIFIED else remedy.steps[:-1]
-        return finding.with_remedy(Remedy(state=state, steps=remedy.steps, done=done, reason=reason))
+        remedy, good = finding.remedy, state is RemedyState.VERIFIED
+        after = After(
+            verdict=Verdict.PASS if good else Verdict.FAIL, observed_at=LATER,
+            violations=() if good else finding.violations[-1:],
+        )  # fmt: skip
+        done = remedy.steps if good else remedy.steps[:-1]
+        return finding.with_remedy(Remedy(state=state, steps=remedy.steps, done=done, reason=reason, after=after))
 
     return replace(made, findings=[settled(finding) for finding in made.findings])
 
@@ -267,7 +275,7 @@ def settle(made: Result, check_id: str, name: str, state: RemedyState, reason: s
 def audit() -> Result:
     """Nearly everything at once, without a fix."""
     web, old, twin, other = (
-        image("golden-web", 1),
+        image("golden-web", 1, others=("nhn-stage", "nhn-prod", "nhn-test", "nhn-lab")),
         image("golden-legacy", 2),
         image("golden-db", 3),
         image("golden-db", 4),
@@ -308,7 +316,9 @@ def audit() -> Result:
         catalogs=(
             catalog("images", "KR1"), catalog("servers", "KR1", pages=1, count=12),
             catalog("images", "KR2", pages=0, count=0, complete=False, reason="not in the service catalog"),
+            catalog("images", "KR1", cloud="nhn-stage", project=STRANGER, pages=1, count=61),
         ),
+        images=216, images_from_several=59,
         rules_without_targets=(4,), relaxed=("web-09: host key not verified",),
         warnings=("the inventory's web-03 is the name of several servers (a, b): name it by id",), requests=31,
     )  # fmt: skip
@@ -317,8 +327,8 @@ def audit() -> Result:
 
 
 def catalog(what: str, region: str, *, pages: int = 3, count: int = 214, **more: Any) -> CatalogScope:
-    more = {"complete": True, **more}
-    return CatalogScope(what=what, cloud="nhn", region=region, project=PROJECT, pages=pages, count=count, **more)
+    more = {"cloud": "nhn", "project": PROJECT, "complete": True, **more}
+    return CatalogScope(what=what, region=region, pages=pages, count=count, **more)
 
 
 def compliant() -> Result:
@@ -342,7 +352,7 @@ def fixed() -> Result:
     made = result(pairs, seen, grant=Grant(level=Level.DISRUPTIVE, never=frozenset({RESET.id})))
     made = settle(made, PROTECTED.id, web.name, RemedyState.VERIFIED)
     made = settle(made, MEMBERS_ALLOWED.id, old.name, RemedyState.FAILED, "HTTP 503 from the image API")
-    later = Facts(dict(image_facts(web).items()), NOW + timedelta(seconds=9))
+    later = Facts(dict(image_facts(web).items()), LATER)
     return replace(made, facts={**made.facts, web.key: later})
 
 
@@ -371,7 +381,11 @@ def hostile() -> Result:
     )  # fmt: skip
     auditors = (Auditor(cloud=HOSTILE, user=HOSTILE, project=HOSTILE, roles=(HOSTILE,)),)
     policy = PolicyInfo(name=HOSTILE, version=1, title=HOSTILE, digest="sha256:" + "ab" * 32, file=HOSTILE)
-    return result(pairs, seen, scope=scope, auditors=auditors, policy=policy, limit=HOSTILE)
+    made = result(pairs, seen, scope=scope, auditors=auditors, policy=policy, limit=HOSTILE)
+    wrong = Violation(subject=HOSTILE, expected=HOSTILE, actual=HOSTILE, hint=HOSTILE)
+    after = After(verdict=Verdict.FAIL, observed_at=LATER, violations=(wrong,), reason=HOSTILE)
+    first, *rest = made.findings
+    return replace(made, findings=[first.with_remedy(replace(first.remedy, after=after)), *rest])
 
 
 def empty() -> Result:

@@ -34,14 +34,16 @@ from imagegate.model import Fix, Kind, Level, RemedyState, Source, Target, Verdi
 from imagegate.plan import Grant
 from imagegate.probes import IMAGE, MEMBER_PROJECTS, MEMBERS, SERVER, ImageFact, Member, MemberProjectsFact, MembersFact
 from imagegate.recording import Recording
-from imagegate.steps import StopServer
+from imagegate.steps import Manual, StopServer
 
 A, B = a_file("/a"), a_file("/b")
 TOY = toy()
-STOPPED, PROTECTED, ALLOWED = (
+STOPPED, PROTECTED, ALLOWED, VISIBLE = (
     catalogue().checks[name]
-    for name in ("capture-instance-stopped", "catalog-image-protected", "catalog-members-allowed")
-)
+    for name in (
+        "capture-instance-stopped", "catalog-image-protected", "catalog-members-allowed", "catalog-visibility-allowed"
+    )
+)  # fmt: skip
 
 
 def a_guest(world, name="web", file=None, **change):
@@ -465,7 +467,9 @@ def test_a_step_that_does_not_help_is_not_verified():
     useless = toy(paths=("/a", "/b"), steps=[scrub("/a")])
     machine = engine(world)
     run(machine, [pair(useless, web)])
-    assert remedy(machine, useless, web) == (RemedyState.NOT_VERIFIED, "applied, but it still fails: /b: 7 bytes")
+    assert remedy(machine, useless, web) == (RemedyState.NOT_VERIFIED, "applied, but it still fails")
+    [wrong] = finding(machine, useless, web).remedy.after.violations
+    assert (wrong.subject, wrong.actual) == ("/b", "7 bytes")
 
 
 def test_a_fix_after_which_the_target_is_silent_is_not_verified():
@@ -480,7 +484,8 @@ def test_a_fix_after_which_the_target_is_silent_is_not_verified():
     run(machine, [pair(TOY, web)])
     state, reason = remedy(machine, TOY, web)
     assert state is RemedyState.NOT_VERIFIED
-    assert reason == "applied, but it cannot be seen whether it helped: connection reset"
+    assert reason == "applied, but it cannot be seen whether it helped"
+    assert finding(machine, TOY, web).remedy.after.reason == "connection reset"
 
 
 def test_a_neighbour_that_passed_and_fails_after_the_fix_is_reported():
@@ -526,6 +531,17 @@ def test_a_check_of_whose_fix_another_check_did_a_part_stays_refused():
     run(machine, [pair(half, web), pair(TOY, web)])
     assert finding(machine, TOY, web).fixed
     assert remedy(machine, half, web)[0] is RemedyState.REFUSED
+
+
+def test_a_neighbour_that_only_a_person_could_mend_is_fixed_by_what_another_check_did():
+    world = World()
+    web = a_guest(world)
+    by_hand = Manual(subject="/a", summary="empty /a by hand", why="nobody else can")
+    manual = toy("linux-never-empty", steps=[by_hand], fix=Fix.NEVER)
+    machine = engine(world)
+    run(machine, [pair(TOY, web), pair(manual, web)])
+    assert remedy(machine, manual, web) == (RemedyState.VERIFIED, "mended along with others: scrub /a")
+    assert not finding(machine, manual, web).stands
 
 
 def test_a_target_that_keeps_growing_back_counts_as_not_converging():
@@ -583,6 +599,55 @@ def test_members_that_come_back_when_an_image_is_shared_are_removed_in_the_next_
     assert found.fixed
     assert [step.summary for step in found.remedy.done] == [summary for _, summary in world.applied]
     assert found.remedy.steps == found.remedy.done, "the report hides what a later round did"
+
+
+OPENED = ["change visibility from community to shared", "change visibility from shared to private"]
+
+
+def test_members_hidden_behind_a_community_image_are_removed_before_it_is_made_private_in_one_run():
+    world = World()
+    image = an_image(world, visibility="community")
+    revive(world, image, "p-old")
+    machine = engine(world)
+    run(machine, [pair(VISIBLE, image, {"allowed": ["private"]})])
+    applied = [OPENED[0], "remove member p-old (accepted)", OPENED[1]]
+    assert [summary for _, summary in world.applied] == applied
+    found = finding(machine, VISIBLE, image)
+    assert found.fixed
+    assert [step.summary for step in found.remedy.steps] == applied, "the report tells of each step once, in order"
+    assert found.remedy.done == found.remedy.steps
+
+
+def test_where_the_plan_was_confirmed_what_comes_to_light_is_not_acted_on():
+    world = World()
+    image = an_image(world, visibility="community")
+    revive(world, image, "p-old")
+    machine, pairs, grant = engine(world), [pair(VISIBLE, image, {"allowed": ["private"]})], Grant(level=Level.DISRUPTIVE)
+    machine.look(pairs)
+    machine.judge(pairs)
+    machine.plan(pairs, grant, changed_targets=1)
+    machine.mend(pairs, grant, rounds=1)
+    assert [summary for _, summary in world.applied] == OPENED[:1]
+    found = finding(machine, VISIBLE, image).remedy
+    assert found.state is RemedyState.FAILED
+    assert [step.summary for step in found.steps] == OPENED
+    assert "not in the plan" in found.reason
+
+
+def test_a_member_that_somebody_adds_meanwhile_is_not_taken_for_one_that_was_hidden():
+    world = World()
+    image = an_image(world, visibility="community")
+
+    class Meddler(Told):
+        def applied(self, target, step, problem):
+            new = (Member(project="p-new", status="pending"),)
+            world.change(image, MEMBERS, MembersFact(members=new))
+
+    machine = engine(world, progress=Meddler())
+    run(machine, [pair(VISIBLE, image, {"allowed": ["private"]})])
+    assert [summary for _, summary in world.applied] == OPENED[:1]
+    state, reason = remedy(machine, VISIBLE, image)
+    assert (state, reason) == (RemedyState.FAILED, "visibility changed since the plan was made: nothing was written")
 
 
 def test_a_required_member_that_comes_back_by_itself_is_not_added_again():

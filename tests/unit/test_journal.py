@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.checks.world import EMPTY, NOW, a_file, full, instance, scrub
 
-from imagegate.history import End, JournalError, by_target, journals, read_journal
 from imagegate.journal import Journal, append
+from imagegate.journal_reader import End, JournalError, by_target, journals, read_journal
 from imagegate.model import Facts, Kind, Level, Phase, Seen, Target
 from imagegate.probes import IMAGE, MEMBERS, ImageFact, MembersFact
 from imagegate.steps import AddMember, RemoveMember, SetVisibility, protection

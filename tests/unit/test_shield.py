@@ -10,8 +10,8 @@ from tests.checks.world import ALL, Told, World, engine, pair, run
 from imagegate import shield
 from imagegate.engine import Engine
 from imagegate.errors import StepBlocked, StepError
-from imagegate.history import read_journal
 from imagegate.journal import Journal
+from imagegate.journal_reader import read_journal
 from imagegate.locks import Locks
 from imagegate.model import Kind, Level, RemedyState, Target
 from imagegate.plan import Grant

@@ -9,8 +9,8 @@ from tests.checks.world import NOW, OFF, World, a_file, full, instance, scrub, s
 from imagegate import undo_run
 from imagegate.engine import Engine
 from imagegate.errors import StepError, UsageError
-from imagegate.history import End, read_journal
 from imagegate.journal import Journal
+from imagegate.journal_reader import End, read_journal
 from imagegate.mend import Outcome
 from imagegate.model import Facts, Kind, Level, Phase, Seen, Source, Target, Unseen
 from imagegate.probes import (
@@ -430,7 +430,7 @@ def test_the_report_tells_each_change_and_its_fate(past, undo):
     ]  # fmt: skip
     text = "\n".join("".join(piece for piece, _ in line.pieces) for line in undo_lines(result))
     assert "no way back empty it: what the file held was never kept" in text
-    assert "taken back protect the image against deletion" in text
+    assert "taken back protect the image against deletion\nby: allow deletion" in text
     assert "2 changes: 1 taken back, 1 no way back" in text
 
 

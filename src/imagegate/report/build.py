@@ -1,11 +1,9 @@
 """Result → the records of ``report.json`` (schema version 1), as plain JSON values.
 
-``fingerprint`` names one problem across runs: the first 16 hex digits of the SHA-256 of the check's id, the target's
-key and the sorted subjects of the violations. The same project with access to the same image has the same fingerprint
-tomorrow, whatever the status of its membership; another project makes another one; finding and pass differ.
+``fingerprint`` names one problem across runs: ``imagegate.fingerprint`` tells what it is made of.
 
 ``evidence`` are the digests of the facts that the verdict rests on. After a fix the facts at hand are newer than the
-verdict: they then stand in ``remedy.evidence``, and ``evidence`` is empty.
+verdict: they then stand in ``remedy.evidence``, and ``evidence`` is empty. What was seen then is ``remedy.after``.
 
 ``parameters`` are complete, with the defaults: they tell what was judged, whatever a later version's defaults are.
 """
@@ -14,14 +12,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
 
 from imagegate.codec import digest
-from imagegate.model import NO_REMEDY, Check, Facts, Finding, Probe, Remedy, Seen, Step, Target
+from imagegate.fingerprint import fingerprint as name_of
+from imagegate.model import NO_REMEDY, After, Check, Facts, Finding, Probe, Remedy, Seen, Step, Target, Violation
 from imagegate.report import words
 from imagegate.report.access import access
 from imagegate.result import PolicyInfo, Result
@@ -69,6 +68,7 @@ def head(result: Result) -> Record:
             "targets": {"selected": scope.selected, "seen": scope.seen},
             "unreachable": [{"target": lost.target, "reason": lost.reason} for lost in scope.unreachable],
             "catalog": [_catalog(catalog) for catalog in scope.catalogs],
+            "images": {"distinct": scope.images, "seen_from_several": scope.images_from_several},
             "rules_without_targets": list(scope.rules_without_targets),
             "strict_rules": scope.strict_rules,
             "deselected": scope.deselected,
@@ -126,9 +126,7 @@ def _catalog(catalog: CatalogScope) -> Record:
 
 def fingerprint(finding: Finding) -> str:
     """The name of this problem across runs."""
-    subjects = sorted({violation.subject for violation in finding.violations})
-    text = json.dumps([finding.check.id, finding.target.key, *subjects])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return name_of(finding.check.id, finding.target.key, finding.violations)
 
 
 class Findings:
@@ -169,10 +167,7 @@ class Findings:
             "observed_at": words.utc(finding.observed_at),
             "evidence": self._evidence(key, finding, facts),
             "verdict": str(finding.verdict),
-            "violations": [
-                {"subject": each.subject, "expected": each.expected, "actual": each.actual, "hint": each.hint}
-                for each in finding.violations
-            ],
+            "violations": _violations(finding.violations),
             "reason": finding.reason,
             "owner": None if finding.owner is None else str(finding.owner),
             "note": finding.note,
@@ -200,6 +195,7 @@ class Findings:
                 "cloud": target.cloud,
                 "region": target.region,
                 "owner": target.owner,
+                "seen_from": list(target.seen_from),
             }
         return known
 
@@ -255,13 +251,29 @@ def _beside(permission: Any, *names: str) -> Record | None:
 _NO_REMEDY: Record = {"state": str(NO_REMEDY.state), "steps": [], "reason": None}
 
 
+def _violations(violations: Sequence[Violation]) -> list[Record]:
+    return [
+        {"subject": each.subject, "expected": each.expected, "actual": each.actual, "hint": each.hint}
+        for each in violations
+    ]
+
+
 def _remedy(remedy: Remedy, hint: str | None, evidence: list[str]) -> Record:
-    more = {"hint": hint, "evidence": evidence}
+    more = {"hint": hint, "evidence": evidence, "after": None if remedy.after is None else _after(remedy.after)}
     return {
         "state": str(remedy.state),
         "steps": [_step(step, done=step in remedy.done) for step in remedy.steps],
         "reason": remedy.reason,
         **{name: value for name, value in more.items() if value},
+    }
+
+
+def _after(after: After) -> Record:
+    return {
+        "verdict": str(after.verdict),
+        "observed_at": words.utc(after.observed_at),
+        "violations": _violations(after.violations),
+        "reason": after.reason,
     }
 
 

@@ -16,7 +16,7 @@ from imagegate.report.lines import BLANK, Line, line, plain, show
 from imagegate.report.safe import visible
 from imagegate.report.steps import plan_lines, target_line
 from imagegate.report.summary import summary_lines
-from imagegate.report.words import REMEDY_WORDS, plural
+from imagegate.report.words import REMEDY_WORDS, afterwards, plural
 from imagegate.result import Result
 
 if TYPE_CHECKING:
@@ -105,10 +105,7 @@ def _fail_lines(finding: Finding) -> Iterator[Line]:
     word, style = _word(finding)
     severity = str(check.severity)
     yield line(2, (word, style), " ", (severity, _STYLES[severity]), f" {check.id}: {check.title}")
-    for each in finding.violations:
-        yield line(_MARGIN, (visible(each.subject), "bold"), f": {each.actual}, expected {each.expected}")
-        if each.hint:
-            yield line(_MARGIN + 2, ("hint: ", "dim"), each.hint)
+    yield from _mended_lines(finding) if finding.fixed else _wrong_lines(finding)
     yield from _note_lines(finding)
     if (waiver := finding.waiver) is not None:
         ticket = f" ({waiver.ticket})" if waiver.ticket else ""
@@ -117,6 +114,29 @@ def _fail_lines(finding: Finding) -> Iterator[Line]:
     if state in {RemedyState.FAILED, RemedyState.NOT_VERIFIED, RemedyState.REFUSED}:
         reason = f": {finding.remedy.reason}" if finding.remedy.reason else ""
         yield line(_MARGIN, (REMEDY_WORDS[state], "red"), reason)
+    elif finding.fixed and finding.remedy.reason:
+        yield line(_MARGIN, (REMEDY_WORDS[state], "green"), f": {finding.remedy.reason}")
+    if (now := afterwards(finding)) is not None:
+        yield line(_MARGIN, ("after: ", "dim"), now)
+
+
+def _wrong_lines(finding: Finding) -> Iterator[Line]:
+    for each in finding.violations:
+        yield line(_MARGIN, (visible(each.subject), "bold"), f": {each.actual}, expected {each.expected}")
+        if each.hint:
+            yield line(_MARGIN + 2, ("hint: ", "dim"), each.hint)
+
+
+def _mended_lines(finding: Finding) -> Iterator[Line]:
+    """What was wrong, and that it is as expected now: a look said so, or the fail would not count as fixed."""
+    after = finding.remedy.after
+    gone = after is not None and after.verdict is Verdict.NOT_APPLICABLE
+    for each in finding.violations:
+        now = "does not matter any more" if gone else each.expected
+        yield line(
+            _MARGIN, (visible(each.subject), "bold"), ": before: ", (visible(each.actual), "red"), " / after: ",
+            (visible(now), "green"),
+        )  # fmt: skip
 
 
 def _word(finding: Finding) -> tuple[str, str]:

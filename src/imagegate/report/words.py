@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from imagegate.model import Finding, Kind, RemedyState, Target
+from imagegate.model import Finding, Kind, RemedyState, Target, Verdict
 from imagegate.result import ExitCode, Result
 
 EXIT_WORDS = {
@@ -31,6 +31,9 @@ REMEDY_WORDS = {
     RemedyState.FAILED: "fix failed",
 }
 
+_TRIED = frozenset({RemedyState.APPLIED, RemedyState.NOT_VERIFIED, RemedyState.FAILED})
+_WRONG_SHOWN = 5
+
 
 def meaning(result: Result) -> str:
     """The exit code in words; a run is called compliant only if it is complete and nothing was tolerated."""
@@ -41,6 +44,26 @@ def meaning(result: Result) -> str:
     if result.exit_code is ExitCode.COMPLIANT and not result.complete:
         return "nothing that was judged failed, but this run is not complete: it proves no compliance"
     return EXIT_WORDS[result.exit_code]
+
+
+def afterwards(finding: Finding) -> str | None:
+    """What was seen of a finding that is not fixed, once something was attempted on its target.
+
+    None where nothing was, or where it only says again what the finding says and nothing was done for it.
+    """
+    after = finding.remedy.after
+    if after is None or finding.fixed:
+        return None
+    same = (after.verdict, after.violations) == (finding.verdict, finding.violations)
+    if same and finding.remedy.state not in _TRIED:
+        return None
+    if after.verdict is Verdict.FAIL:
+        wrong = [f"{each.subject}: {each.actual}" for each in after.violations[:_WRONG_SHOWN]]
+        more = len(after.violations) - len(wrong)
+        return "; ".join(wrong) + (f" (and {more:,} more)" if more else "")
+    if after.verdict is Verdict.PASS:
+        return "as required"
+    return f"{'could not be seen' if after.verdict is Verdict.UNKNOWN else 'no longer applies'}: {after.reason}"
 
 
 def tool_version() -> str:

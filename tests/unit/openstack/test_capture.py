@@ -141,7 +141,6 @@ def volumes(cloud, kit):
 @pytest.fixture
 def capture(tmp_path, monkeypatch):
     """Run a capture of web-01, or go on with one; returns the result, its story and its state (None: none written)."""
-    monkeypatch.setattr("imagegate.capture._PAUSE_S", 0.02)
     monkeypatch.setattr("imagegate.capture._LOST_S", 0.3)
     path = tmp_path / "policy.yaml"
     path.write_text(POLICY)

@@ -77,6 +77,19 @@ def test_scope_comes_before_the_counts_and_next_comes_last() -> None:
     assert shown.endswith("report reports/x\nnext imagegate audit\n")
 
 
+def test_a_fail_that_was_mended_along_says_by_what_and_its_own_steps_are_no_longer_needed() -> None:
+    made = cases.fixed()
+    along = {"state": RemedyState.VERIFIED, "done": (), "reason": "mended along with others: rename the image"}
+    found = [
+        finding.with_remedy(replace(finding.remedy, **along)) if finding.check is cases.PROTECTED else finding
+        for finding in made.findings
+    ]
+    shown = printed(replace(made, findings=found))
+    assert "fixed and verified: mended along with others: rename the image" in shown
+    assert "safe protect the image  no longer needed" in shown
+    assert "protect the image  no longer needed" not in printed(made)
+
+
 def test_passing_targets_are_counted_and_with_verbose_listed() -> None:
     made = cases.compliant()
     assert "golden-web" not in printed(made)
