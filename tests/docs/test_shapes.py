@@ -54,8 +54,8 @@ def test_types_are_told_in_words(node, words):
     assert type_words(node, DEFINITIONS) == words
 
 
-def row(path, words="text", default="none", meaning=""):
-    return Property(path=path, type=words, default=default, meaning=meaning)
+def row(path, kind="text", default="none", meaning=""):
+    return Property(path=path, type=kind, default=default, meaning=meaning)
 
 
 def test_objects_inside_follow_their_parent_with_the_way_to_them():
