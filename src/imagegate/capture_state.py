@@ -34,7 +34,8 @@ STAGES = ("gate", "asking", "made", "active", "done", "refused")
 class State:
     """One capture. ``clouds`` as in ``Discovery``'s argument; paths are absolute; times are ISO 8601, UTC.
 
-    ``instance`` is what the command line named, ``server`` its id. ``fix_level`` None: no ``--fix``.
+    ``instance`` is what the command line named, ``server`` its id. ``fix_level`` None: no ``--fix``. ``root`` is what
+    the guest's root file system told, ``{"used": bytes, "size": bytes, "at": time}``, or ``{"unseen": reason}``.
     """
 
     run: str
@@ -56,6 +57,7 @@ class State:
     asked_at: str | None = None
     image: str | None = None
     gate: dict[str, Any] | None = None
+    root: dict[str, Any] | None = None
 
 
 def write_state(folder: Path, state: State) -> None:

@@ -200,6 +200,8 @@ def test_gate_fix_stop_capture_killed_resumed_compliant_and_proven(box, raw, pol
     image = images(box)[GOLDEN]
     assert (made["stage"], made["image"]["id"], made["size"]) == ("done", image["id"], image["size"])
     assert made["gate"]["exit_code"] == 0
+    assert 0 < made["root"]["used"] < made["root"]["size"], "seen before it was stopped, and kept over the kill"
+    assert (made["min_disk"], made["root_unseen"]) == (image["min_disk"], None)
     gate = json.loads((reports / made["gate"]["report"]).read_text())
     assert {f["check"]: f["remedy"]["state"] for f in gate["findings"]} == {
         "linux-machine-id-reset": "verified", "capture-instance-stopped": "verified",
