@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagegate.capture_state import State
 from imagegate.model import Facts
+from imagegate.permissions import together
 from imagegate.result import ExitCode, PolicyInfo, Result, ScopeInfo, Story
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def tell(capture: Capture) -> Result:
         finished=datetime.now(UTC),
         complete=all(result.complete for result in results) and capture.state.stage == "done",
         interrupted=capture.interrupted or any(result.interrupted for result in results),
-        policy=PolicyInfo(name=policy.name, version=policy.version, title=policy.title, digest=policy.digest),
+        policy=PolicyInfo(
+            name=policy.name, version=policy.version, title=policy.title, digest=policy.digest, path=policy.path
+        ),
         checks_digest=capture.catalogue.digest,
         scope=_scope([result.scope for result in results]),
         auditors=tuple(dict.fromkeys(auditor for result in results for auditor in result.auditors)),
@@ -54,6 +57,7 @@ def tell(capture: Capture) -> Result:
         problems=tuple(problem for result in results for problem in result.problems),
         story=_story(capture),
         explanations={name: about for result in results for name, about in result.explanations.items()},
+        granted=together(result.granted for result in results),
     )
 
 

@@ -156,7 +156,8 @@ def _boots(given: argparse.Namespace, policy: Policy | None) -> Any:
 
 def policy_info(policy: Policy) -> PolicyInfo:
     """What a report says of the policy."""
-    return PolicyInfo(name=policy.name, version=policy.version, title=policy.title, digest=policy.digest)
+    path = str(Path(policy.path).absolute())
+    return PolicyInfo(name=policy.name, version=policy.version, title=policy.title, digest=policy.digest, path=path)
 
 
 def say(text: str) -> None:
