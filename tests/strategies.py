@@ -100,9 +100,7 @@ members = st.builds(
 )
 memberships = st.builds(
     probes.MembershipFact,
-    project=st.sampled_from(PROJECTS) | foreign,
-    status=st.sampled_from(("accepted", "pending", "rejected")) | maybe,
-    since=times,
+    members=members.map(lambda fact: fact.members),
 )
 member_projects = st.builds(
     probes.MemberProjectsFact, missing=st.lists(st.sampled_from(PROJECTS) | foreign, max_size=3).map(tuple)
@@ -144,6 +142,7 @@ source_images = st.builds(
     probes.SourceImageFact, image_id=maybe, image=st.none() | images, hidden=st.booleans(), gone=maybe, current=maybe
 )
 disk_spaces = st.builds(probes.DiskSpaceFact, free_kb=st.integers(0, 300) | numbers)
+disk_uses = st.builds(probes.DiskUseFact, used_kb=numbers, size_kb=numbers)
 fstab_entries = st.lists(
     st.builds(
         probes.FstabEntry,
@@ -396,6 +395,7 @@ consoles = st.builds(probes.ConsoleFact, ticked=st.booleans())
 FACTS: Mapping[type[Probe[Any]], st.SearchStrategy[Any]] = {
     probes.CopiesProbe: copies,
     probes.DiskSpace: disk_spaces,
+    probes.DiskUse: disk_uses,
     probes.File: files,
     probes.FlavorProbe: flavors,
     probes.FstabProbe: fstabs,
@@ -445,6 +445,7 @@ all_probes: st.SearchStrategy[Probe[Any]] = st.one_of(
         members=st.booleans(),
     ),
     st.builds(probes.DiskSpace, path=foreign),
+    st.builds(probes.DiskUse, path=foreign),
     st.builds(probes.FstabProbe, path=foreign),
     st.builds(probes.ProxyProbe, files=st.lists(foreign, max_size=3).map(tuple)),
     st.builds(probes.Registry, path=foreign, name=maybe),

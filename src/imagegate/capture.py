@@ -2,64 +2,60 @@
 
 The order, and what holds between the steps:
 
-1. What can be told beforehand is: the API for the flavor's type, a free name, rules of the policy that are about it.
+1. What can be told beforehand is (``capture_foresee``): the API for the flavor's type, a free name, rules of the policy
+   that are about it.
 2. The gate judges the instance and, with consent, mends it. Only a gate that is green goes on.
 3. Right before the request the instance is looked at again: its record, its boot, its files and all verdicts must be
    what they were.
 4. The request is written down first (``capture_state``), and sent once. Where its answer is lost, the catalog tells.
-5. The image is waited for, made to comply (nobody uses it yet, so that up to DISRUPTIVE is granted), and audited.
+5. The image is waited for (``capture_image``), made to comply (nobody uses it yet: up to DISRUPTIVE is granted), and
+   audited.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from imagegate.capture_report import size_of, tell
+from imagegate.capture_foresee import foresee, the_way
+from imagegate.capture_image import CALL_S, Reached, Wait, find_image, read_image, service_of
+from imagegate.capture_left import LeftBehind, left_behind
+from imagegate.capture_report import tell
 from imagegate.capture_state import State, write_state
-from imagegate.capturing import MARK, Stop, Way, birth, changed, fit, foreseen, root_volume, rules_for, standing, way_of
+from imagegate.capturing import MARK, Stop, Way, birth, changed, fit, foreseen, rules_for, standing
 from imagegate.catalogue import Catalogue, load_catalogue, packaged_root
-from imagegate.dates import moment
 from imagegate.engine import Engine
 from imagegate.errors import UsageError, UserError
 from imagegate.judge import Pair, judge
-from imagegate.model import Facts, Level, Probe, Seen, Source, Target, Unseen, Verdict
+from imagegate.model import Level, Observation, Probe, Seen, Source, Target, Unseen
 from imagegate.options import Options
 from imagegate.policy import load_policy
 from imagegate.policy_model import Policy
-from imagegate.probes.catalog import NAMESAKES
+from imagegate.probes.disk import DiskUse
 from imagegate.probes.identity import BOOT, BootFact
-from imagegate.probes.image import IMAGE, ImageFact
-from imagegate.probes.server import FLAVOR, SERVER, ServerFact
+from imagegate.probes.image import ImageFact
+from imagegate.probes.server import FLAVOR, SERVER
 from imagegate.probes.volume import VolumeFact
 from imagegate.progress import Progress, Silent
 from imagegate.report.write import write_reports
 from imagegate.result import ExitCode, Result
 from imagegate.run import Consent, Run, new_run_id
 from imagegate.shielded import Shielded
-from imagegate.transports.openstack.actions import create_image, get_volume, upload_volume
+from imagegate.transports.openstack.actions import create_image, upload_volume
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import RecordError
-from imagegate.transports.openstack.http import Service
-from imagegate.transports.openstack.images import get_image, list_images, parse_image
 from imagegate.transports.openstack.limits import Deadline
 from imagegate.transports.openstack.region import Region
 from imagegate.transports.openstack.servers import get_server
-from imagegate.transports.openstack.siblings import ask_for_namesakes
 from imagegate.transports.openstack.transport import OpenStack
 
-_CALL_S = 60.0
-_PAUSE_S = 1.0
-_SAY_S = 15.0
 _LOST_S = 30.0
-_COMING = frozenset({"queued", "saving", "importing", "uploading"})
-_SKEW = timedelta(minutes=5)
-"""How far our clock and the cloud's may be apart."""
-_NAME = "catalog-name-conforms"
+"""How long the catalog may take to show an image whose request got no answer."""
+_AGAIN_S = 1.0
+_ROOT = DiskUse(path="/")
 
 Confirm = Callable[[Sequence[str]], bool]
 """Shown what is about to be captured; False refuses it."""
@@ -88,6 +84,7 @@ class Capture:
     policy: Policy = field(init=False)
     planned: list[str] = field(init=False, default_factory=list)
     image: ImageFact | None = field(init=False, default=None)
+    left: LeftBehind = field(init=False, default_factory=LeftBehind)
     source_gb: int | None = field(init=False, default=None)
     stop: Stop | None = field(init=False, default=None)
     interrupted: bool = field(init=False, default=False)
@@ -98,6 +95,18 @@ class Capture:
     def folder(self) -> Path:
         """Where the report and the state are."""
         return self.report_dir / self.state.run
+
+    @property
+    def resumed(self) -> bool:
+        """Whether this is another attempt at a capture that did not come to its end."""
+        return self.state.attempt > 1
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether something was begun that can be gone on with, or cleaned up."""
+        if self.state.stage == "done" or (self.plan and not self.resumed):
+            return False
+        return self.state.stage not in {"gate", "refused"} or self.interrupted or self.plan or bool(self.left.changed)
 
     def run(self) -> Result:
         """Go as far as it goes. Raises ``UserError`` only while nothing was asked for."""
@@ -122,6 +131,7 @@ class Capture:
                 self.stop = Stop(str(error), ExitCode.FIX_FAILED)
         if self.stop is not None and self.state.stage == "gate" and not self.plan:
             self._reach("refused")
+        self.left = left_behind(self.report_dir, self.state)
         return tell(self)
 
     def _asked(self, yes: ExitCode, no: ExitCode) -> ExitCode:
@@ -134,7 +144,10 @@ class Capture:
             write_state(self.folder, self.state)
 
     def _go(self) -> None:
-        if self.state.attempt > 1:
+        if self.resumed and self.plan:
+            self._tell_what_exists()
+            return
+        if self.resumed:
             self._reach(self.state.stage)  # the number of the attempt names the folders of what follows
         if self.state.stage == "asking":
             self._resume_asking()
@@ -143,6 +156,23 @@ class Capture:
             self._fresh()
         if self.state.stage in {"made", "active", "done"} and not self.plan:
             self._finish()
+
+    def _tell_what_exists(self) -> None:
+        if self.state.stage in {"gate", "refused"}:
+            self.planned = ["begin again with the gate"]
+            return
+        with Reached(self.state) as region:
+            ident = self.state.image or find_image(region, self.state, 0, self.say)
+            self.state = replace(self.state, image=ident)
+            if ident is None:
+                self.planned = ["look for the image once more; if there is none, begin again with the gate"]
+                return
+            try:
+                self.image = read_image(region, ident)
+            except ApiError as error:
+                raise Stop(f"image {ident} cannot be seen: {error.reason}", ExitCode.FIX_FAILED) from error
+        waits = ["wait until it is active"] if self.state.stage in {"asking", "made"} else []
+        self.planned = [*waits, "put back what is owed, make the image comply, audit it"]
 
     # until the request
 
@@ -162,9 +192,12 @@ class Capture:
         way: Way | None = None
         volume: VolumeFact | None = None
         try:
-            way = way_of(before[FLAVOR])
-            volume = self._volume(region, before[SERVER]) if way is Way.VOLUME else None
-            self._foresee(region, target, before, way, volume)
+            way, volume = the_way(region, before)
+            self.source_gb = None if volume is None else volume.size
+            self.planned = foresee(
+                self.policy, self.state.name, region,
+                instance=target, way=way, volume=volume, flavor=before[FLAVOR].name, timeout_s=self.timeout_s,
+            )  # fmt: skip
         except (Stop, ApiError, RecordError) as error:
             problem = error if isinstance(error, Stop) else Stop(str(error), ExitCode.UNKNOWN)
         if self.plan or problem is not None:
@@ -206,71 +239,26 @@ class Capture:
             raise UsageError(
                 f"{target.name} is in no cloud that was asked: name the cloud with --cloud, or in the policy's scope"
             )
-        self.state = replace(self.state, cloud=region.cloud, region=region.name, server=target.id)
+        self._reach(self.state.stage, cloud=region.cloud, region=region.name, server=target.id)
         return target, region
 
-    def _volume(self, region: Region, server: ServerFact) -> VolumeFact:
-        if region.compute is None or region.volume is None:
-            raise Stop(
-                f"flavor {server.flavor_name} has its root disk on a volume, and the service catalog has no block "
-                f"storage service in region {region.name}",
-                ExitCode.UNKNOWN,
-            )
-        record = get_server(region.compute, server.id, Deadline.after(_CALL_S))
-        listed = record.get("os-extended-volumes:volumes_attached")
-        ids = [one["id"] for one in listed or () if isinstance(one, dict) and isinstance(one.get("id"), str)]
-        volume = root_volume([get_volume(region.volume, one, server.id, Deadline.after(_CALL_S)) for one in ids])
-        if volume.status not in {"in-use", "available"}:
-            raise Stop(f"the root volume {volume.id} is {volume.status}: wait, then run again")
-        return volume
-
-    def _foresee(self, region: Region, target: Target, seen: Facts, way: Way, volume: VolumeFact | None) -> None:
-        """What will be done, and ``Stop`` where it is clear already that it would not do."""
-        name = self.state.name
-        image = foreseen(name, cloud=region.cloud, region=region.name, project=region.project)
-        rules = rules_for(self.policy, image)
-        if not rules:
-            raise Stop(f"no rule of the policy is about an image called {name}: it would be judged by nothing",
-                       ExitCode.NOTHING)  # fmt: skip
-        service = _service(region.image)
-        fact = ImageFact(
-            id="", name="", owner=region.project, mine=True, status="active", visibility="private", protected=False
-        )
-        others = ask_for_namesakes(service, fact, name, region.project, Deadline.after(_CALL_S))
-        if others.images:
-            raise Stop(f"the name {name} is taken in {region.name}: by image {', '.join(others.images)}")
-        self._check_name(rules, image, Facts({}, self.started).with_fact(IMAGE, replace(fact, name=name))
-                         .with_fact(NAMESAKES, others))  # fmt: skip
-        wanted = birth(rules)
-        self.source_gb = volume.size if volume is not None else None
-        self.planned = [
-            f"judge the instance {target.name} by the policy {self.policy.name}; mend it only with --fix",
-            f"capture it as {name} through the {way} (flavor {seen[FLAVOR].name}"
-            + (f", root volume {volume.id}, force {str(volume.status == 'in-use').lower()}" if volume else "")
-            + ")",
-        ]
-        if way is Way.VOLUME:
-            born = "protected" if wanted.protected else "not protected"
-            self.planned.append(f"it is born {wanted.visibility} and {born}")
-        checks = ", ".join(dict.fromkeys(pair.check.id for pair in rules))
-        self.planned.append(f"wait until it is active, {self.timeout_s:g} s at most")
-        self.planned.append(f"make it comply with, and audit it by: {checks}")
-
-    def _check_name(self, rules: Sequence[Any], image: Target, facts: Facts) -> None:
-        for rule in rules:
-            if rule.check.id == _NAME and rule.unseen is None:
-                pair = Pair(check=rule.check, target=image, params=rule.params, rule=rule.rule)
-                found = judge(pair, facts, today=self.started.date())
-                if found.verdict is Verdict.FAIL:
-                    wants = "; ".join(f"{v.expected}" for v in found.violations)
-                    raise Stop(f"the policy's {_NAME} would not let the name {self.state.name} pass: it wants {wants}")
-
     def _boot(self, engine: Engine, target: Target) -> BootFact | None:
-        """The boot of the guest, None where it cannot be looked at (it is off, or no Linux guest)."""
+        """The boot of the guest, None where it cannot be looked at (it is off, or no Linux guest). The same look tells
+        how much of its root file system is used."""
         if target.guest is None:
             return None
-        seen = engine.look_at(target, [BOOT], fresh=True).observation(BOOT)
-        return seen.value if isinstance(seen, Seen) and seen.origin is None else None
+        seen = engine.look_at(target, [BOOT, _ROOT], fresh=True)
+        self._note_root(seen.observation(_ROOT))
+        boot = seen.observation(BOOT)
+        return boot.value if isinstance(boot, Seen) and boot.origin is None else None
+
+    def _note_root(self, seen: Observation | None) -> None:
+        """What was seen last stands, also when the instance is off later."""
+        if isinstance(seen, Seen):
+            told = {"used": seen.value.used_kb * 1024, "size": seen.value.size_kb * 1024}
+            self.state = replace(self.state, root={**told, "at": f"{seen.at:%Y-%m-%dT%H:%M:%SZ}"})
+        elif isinstance(seen, Unseen) and "used" not in (self.state.root or {}):
+            self.state = replace(self.state, root={"unseen": seen.reason})
 
     def _check_again(
         self, engine: Engine, target: Target, pairs: Sequence[Pair], way: Way, boot: BootFact | None
@@ -307,52 +295,28 @@ class Capture:
         ident: str | None = None
         try:
             if volume is None:
-                service = _service(region.compute)
-                ident = create_image(service, target.id, name, {MARK: self.state.run}, Deadline.after(_CALL_S))
+                service = service_of(region.compute)
+                ident = create_image(service, target.id, name, {MARK: self.state.run}, Deadline.after(CALL_S))
             else:
                 ident = upload_volume(
-                    _service(region.volume), volume, name,
-                    visibility=wanted.visibility, protected=wanted.protected, deadline=Deadline.after(_CALL_S),
+                    service_of(region.volume), volume, name,
+                    visibility=wanted.visibility, protected=wanted.protected, deadline=Deadline.after(CALL_S),
                 )  # fmt: skip
         except ApiError as error:
             if not error.executed:
                 self._reach("gate")
                 raise Stop(f"the cloud refused the capture: {error.reason}", ExitCode.FIX_FAILED) from error
             self.say(f"the answer was lost ({error.reason}): looking for the image")
-        ident = ident or self._find(region, _LOST_S)
+        ident = ident or find_image(region, self.state, _LOST_S, self.say)
         if ident is None:
             raise Stop("whether the image was made is not known: the catalog does not show it", ExitCode.FIX_FAILED)
         self._reach("made", image=ident)
 
-    def _find(self, region: Region, patience_s: float) -> str | None:
-        """The image of this run, as the catalog shows it: by its mark, or by its name where the API takes no mark."""
-        patience = Deadline.after(patience_s)
-        while True:
-            listing = list_images(_service(region.image), Deadline.after(_CALL_S), {"owner": region.project})
-            found = [ident for ident, record in listing.records.items() if self._ours(record)]
-            if len(found) > 1:
-                raise Stop(f"several images may be the one: {', '.join(found)}", ExitCode.FIX_FAILED)
-            if found:
-                return found[0]
-            if patience.left <= 0:
-                if listing.problem:
-                    raise Stop(f"the images cannot all be listed: {listing.problem}", ExitCode.FIX_FAILED)
-                return None
-            time.sleep(_PAUSE_S)
-
-    def _ours(self, record: dict[str, Any]) -> bool:
-        if self.state.way == Way.COMPUTE.value:
-            return bool(record.get(MARK) == self.state.run)
-        made, asked = moment(str(record.get("created_at"))), moment(self.state.asked_at)
-        return (
-            record.get("name") == self.state.name and made is not None and asked is not None and made >= asked - _SKEW
-        )
-
     def _resume_asking(self) -> None:
         """A run that was killed while it asked: the catalog tells whether the image was made."""
-        with self._region() as region:
-            ident = self._find(region, _PAUSE_S)
-            server = get_server(_service(region.compute), self.state.server or "", Deadline.after(_CALL_S))
+        with Reached(self.state) as region:
+            ident = find_image(region, self.state, _AGAIN_S, self.say)
+            server = get_server(service_of(region.compute), self.state.server or "", Deadline.after(CALL_S))
         if ident is not None:
             self._reach("made", image=ident)
         elif server.get("OS-EXT-STS:task_state"):
@@ -366,7 +330,7 @@ class Capture:
     # after the request
 
     def _finish(self) -> None:
-        with self._region() as region:
+        with Reached(self.state) as region:
             if self.state.stage == "made":
                 self._wait(region)
                 self._reach("active")
@@ -382,39 +346,15 @@ class Capture:
             self.results.append(judged)
             if judged.interrupted:
                 raise KeyboardInterrupt
-            self.image = self._read(region)
+            self.image = read_image(region, self.state.image or "")
             self._reach("done")
 
     def _wait(self, region: Region) -> None:
-        deadline = Deadline.after(self.timeout_s)
-        told, shown = "", time.monotonic()
-        while True:
-            try:
-                self.image = self._read(region)
-            except ApiError as error:
-                if error.status == 404:
-                    raise Stop(
-                        f"image {self.state.image} is gone: the cloud gave its data up", ExitCode.FIX_FAILED
-                    ) from error
-                if deadline.left <= 0:
-                    raise
-            else:
-                if self.image.status == "active":
-                    self.say(f"image {self.image.id} is active, {size_of(self.image.size)}")
-                    return
-                if self.image.status not in _COMING:
-                    raise Stop(f"image {self.image.id} is {self.image.status}: it will never be active",
-                               ExitCode.FIX_FAILED)  # fmt: skip
-                if self.image.status != told or time.monotonic() - shown > _SAY_S:
-                    told, shown = self.image.status, time.monotonic()
-                    self.say(f"image {self.image.id} is {told}")
-            if deadline.left <= 0:
-                raise Stop(f"image {self.state.image} is not active after {self.timeout_s:g} s", ExitCode.FIX_FAILED)
-            time.sleep(min(_PAUSE_S, max(deadline.left, 0.01)))
-
-    def _read(self, region: Region) -> ImageFact:
-        record = get_image(_service(region.image), self.state.image or "", Deadline.after(_CALL_S))
-        return parse_image(record, region.project)
+        wait = Wait(region, self.state.image or "", timeout_s=self.timeout_s, say=self.say)
+        try:
+            wait.until_active()
+        finally:
+            self.image = wait.image
 
     # pieces
 
@@ -445,34 +385,6 @@ class Capture:
         gate = {"run": judged.run_id, "exit_code": int(judged.exit_code), "report": f"{path.name}/report.json"}
         self.state = replace(self.state, gate=gate)
         write_state(self.folder, self.state)
-
-    def _region(self) -> _Reached:
-        return _Reached(self.state)
-
-
-class _Reached:
-    """The region of a capture, with connections that are closed at the end."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._cloud = OpenStack()
-
-    def __enter__(self) -> Region:
-        cloud, region = self._state.cloud or "", self._state.region or ""
-        try:
-            return self._cloud.reach(cloud, region)
-        except BaseException:
-            self._cloud.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self._cloud.close()
-
-
-def _service(service: Service | None) -> Service:
-    if service is None:
-        raise ApiError("a service of the region is gone from the service catalog")
-    return service
 
 
 def begin(**wanted: Any) -> State:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from imagegate.capture_state import State
+from imagegate.capture_left import how_to_go_on
 from imagegate.model import Facts
-from imagegate.result import ExitCode, PolicyInfo, Result, ScopeInfo, Story
+from imagegate.policy_info import policy_info
+from imagegate.result import ExitCode, Result, ScopeInfo, Story
 
 if TYPE_CHECKING:
     from imagegate.capture import Capture
 
+NOT_LOOKED = "the guest was not looked at"
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -42,7 +44,7 @@ def tell(capture: Capture) -> Result:
         finished=datetime.now(UTC),
         complete=all(result.complete for result in results) and capture.state.stage == "done",
         interrupted=capture.interrupted or any(result.interrupted for result in results),
-        policy=PolicyInfo(name=policy.name, version=policy.version, title=policy.title, digest=policy.digest),
+        policy=policy_info(policy),
         checks_digest=capture.catalogue.digest,
         scope=_scope([result.scope for result in results]),
         auditors=tuple(dict.fromkeys(auditor for result in results for auditor in result.auditors)),
@@ -80,23 +82,34 @@ def _scope(scopes: Sequence[ScopeInfo]) -> ScopeInfo:
 
 
 def _story(capture: Capture) -> Story:
-    state, image, stop = capture.state, capture.image, capture.stop
+    state, image, stop, root = capture.state, capture.image, capture.stop, capture.state.root
     record: dict[str, Any] = {
         "instance": {"id": state.server, "name": state.instance},
         "name": state.name,
-        "stage": "planned" if capture.plan else state.stage,
+        "stage": "planned" if capture.plan and not capture.resumed else state.stage,
         "way": state.way,
         "asked_at": state.asked_at,
         "image": None if state.image is None else {"id": state.image, "name": image.name if image else state.name},
         "size": None if image is None else image.size,
-        "root_gb": capture.source_gb or (image.min_disk if image else None),
+        "min_disk": None if image is None else image.min_disk,
+        "root_gb": capture.source_gb,
+        "root": None if root is None or "unseen" in root else dict(root),
+        "root_unseen": (root or {"unseen": NOT_LOOKED}).get("unseen"),
         "bound": dict(capture.bound),
         "gate": state.gate,
         "planned": list(capture.planned),
         "stopped": None if stop is None else stop.reason,
+        "left": capture.left.record if capture.unfinished else None,
     }
     code, meaning = _code(capture)
     return Story(key="capture", record=record, lines=tuple(_lines(capture)), code=code, meaning=meaning)
+
+
+def used_of(root: Mapping[str, Any] | None) -> str:
+    """How much of the root disk was used, as ``df`` shows it; or why that is not known."""
+    if root is None or "unseen" in root:
+        return f"used of the root disk: not seen ({(root or {}).get('unseen', NOT_LOOKED)})"
+    return f"used of the root disk: {size_of(root['used'])} of {size_of(root['size'])}, seen {root['at']}"
 
 
 def _code(capture: Capture) -> tuple[ExitCode | None, str | None]:
@@ -106,6 +119,8 @@ def _code(capture: Capture) -> tuple[ExitCode | None, str | None]:
         return capture.stop.code, f"{stage} {capture.stop.reason}"
     if capture.interrupted:
         return ExitCode.INTERRUPTED, None
+    if capture.unfinished and capture.plan:
+        return ExitCode.FIX_FAILED, "a plan: nothing was done, and the capture has not come to its end"
     if capture.plan:
         return None, "a plan: nothing was done"
     return None, None
@@ -128,25 +143,11 @@ def _lines(capture: Capture) -> Iterator[str]:
         yield f"image {image.id}: {image.name}, {image.status}, {image.visibility}, " + (
             "protected" if image.protected else "not protected"
         )
-        root = capture.source_gb or image.min_disk
-        disk = f", of a root disk of {root} GB" if root else ""
-        yield f"size {size_of(image.size)}{disk} (an image may be larger than what is used of the disk)"
+        least = "min_disk not said" if image.min_disk is None else f"min_disk {image.min_disk} GB"
+        volume = f", of a root volume of {capture.source_gb} GB" if capture.source_gb else ""
+        yield f"size {size_of(image.size)}, {least}{volume} (an image may be larger than what is used of the disk)"
+        yield used_of(state.root)
     if capture.stop is not None:
         yield f"stopped: {capture.stop.reason}"
-    if state.stage != "done" and not capture.plan:
-        yield from how_to_go_on(state, interrupted=capture.interrupted)
-
-
-def how_to_go_on(state: State, *, interrupted: bool) -> Iterator[str]:
-    """What exists, and how to go on or clean up."""
-    if state.stage == "asking":
-        yield "the image was asked for; whether it was made is not known yet"
-    elif state.stage in {"made", "active"}:
-        yield f"image {state.image} exists"
-    elif interrupted:
-        yield "no image was asked for"
-    else:
-        return
-    yield f"go on: imagegate capture --resume {state.run}"
-    if state.image is not None:
-        yield f"or clean up: openstack image delete {state.image}"
+    if capture.unfinished:
+        yield from how_to_go_on(state, capture.left, image, capture.report_dir)

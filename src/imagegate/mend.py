@@ -11,6 +11,7 @@ from typing import Any
 from imagegate.errors import StepBlocked, StepError, StepOvertaken, StepRefused, TargetError, Unobserved
 from imagegate.journal import Journal
 from imagegate.model import Facts, Phase, Probe, Step, Target
+from imagegate.pauses import Pauses
 from imagegate.plan import Plan, PlannedStep
 from imagegate.progress import Progress
 from imagegate.shield import Shield
@@ -20,9 +21,6 @@ Look = Callable[[Collection[Probe[Any]]], Facts]
 
 Light = dict[Probe[Any], tuple[object, object]]
 """What steps brought to light: what the plan foresaw there, and what was seen."""
-
-_FIRST_PAUSE_S = 0.2
-_LONGEST_PAUSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +176,7 @@ def write(
 
 def _wait(step: Step, hands: Hands) -> Facts:
     deadline = time.monotonic() + step.patience_s
-    pause = _FIRST_PAUSE_S
+    pauses = Pauses()
     while True:
         seen = hands.look(step.reads)
         left = deadline - time.monotonic()
@@ -193,6 +191,5 @@ def _wait(step: Step, hands: Hands) -> Facts:
         if left <= 0:
             waited = f" within {step.patience_s:.0f} s" if step.patience_s else ""
             raise StepError(f"{step.subject}: the change did not show{waited}", changed=True)
-        if hands.cancelled.wait(min(pause, left)):
+        if hands.cancelled.wait(pauses.next(left)):
             raise StepError(f"{step.subject}: interrupted while waiting for the change to show", changed=True)
-        pause = min(pause * 1.5, _LONGEST_PAUSE_S)

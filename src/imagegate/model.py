@@ -121,8 +121,14 @@ class Target:
     ``attributes`` are what selectors match, name → values (several for tags): image: name, id, owner, visibility,
     status, tag, region, property.KEY; instance: name, id, flavor, os, status, region, metadata.KEY. An attribute
     named in ``unseen`` (``metadata`` stands for all of ``metadata.*``) could not be seen; one in neither is known
-    to be absent. ``guest`` is the name of the inventory entry that tells how to reach it, if there is one.
-    ``key`` is unique in a run and stable between runs: ``image:nhn/KR1/ID``. No secret is ever part of a target.
+    to be absent; ``owner.self`` stands there where it is not known whether the owner is one of ours. ``guest`` is the
+    name of the inventory entry that tells how to reach it, if there is one.
+
+    ``cloud`` is the entry of clouds.yaml that it is looked at and changed through, ``seen_from`` are all that list it,
+    in the order in which they were named. ``deployment`` is the service that holds it: host and path of its public
+    endpoint. ``key`` is unique in a run and the same in every run, whichever entries it names:
+    ``image:image.example.com/KR1/ID``, or ``image:nhn/KR1/ID`` by the entry's name where no deployment is known.
+    No secret is ever part of a target.
     """
 
     kind: Kind
@@ -132,12 +138,14 @@ class Target:
     region: str | None = None
     owner: str | None = None
     guest: str | None = None
+    deployment: str | None = None
+    seen_from: tuple[str, ...] = field(default=(), hash=False, compare=False)
     attributes: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False, compare=False)
     unseen: frozenset[str] = field(default=frozenset(), hash=False, compare=False)
     key: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        place = f"{self.kind}:{self.cloud or '-'}/{self.region or '-'}/{self.id}"
+        place = f"{self.kind}:{self.deployment or self.cloud or '-'}/{self.region or '-'}/{self.id}"
         object.__setattr__(self, "key", place)
 
     def sees(self, attribute: str) -> bool:

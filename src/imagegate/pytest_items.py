@@ -147,6 +147,7 @@ def properties(finding: Finding) -> list[tuple[str, object]]:
         ("target_kind", str(target.kind)),
         ("cloud", target.cloud),
         ("region", target.region),
+        ("seen_from", ", ".join(target.seen_from) if len(target.seen_from) > 1 else None),
         ("remedy", None if finding.remedy.state is RemedyState.NONE else str(finding.remedy.state)),
     ]
     return [(name, visible(value)) for name, value in pairs if value is not None]

@@ -50,12 +50,18 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyInfo:
-    """Which policy was judged."""
+    """Which policy was judged.
+
+    ``file`` is where it was read: relative to the folder of the run, or its name where it lies elsewhere. ``places``
+    are, by the index of the rule, the lines of the checks that it requires.
+    """
 
     name: str
     version: int
     title: str | None
     digest: str
+    file: str | None = None
+    places: tuple[Mapping[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,8 @@ class ScopeInfo:
     """What the run could see and what it could not. It comes before the findings in every report.
 
     ``selected`` counts the targets that rules selected, ``seen`` those with a verdict other than unknown;
+    ``images`` counts those listed, selected or not, each once, and ``images_from_several`` those of them that more than
+    one entry of clouds.yaml lists.
     ``missing`` names instances that were asked for and could not be looked for; ``unselected`` names instances that no
     rule selects; ``rules_without_targets`` are indexes of rules; ``relaxed`` tells which verifications were turned off.
     """
@@ -71,6 +79,8 @@ class ScopeInfo:
     seen: int
     unreachable: tuple[Unreachable, ...] = ()
     catalogs: tuple[CatalogScope, ...] = ()
+    images: int = 0
+    images_from_several: int = 0
     rules_without_targets: tuple[int, ...] = ()
     strict_rules: bool = False
     missing: tuple[str, ...] = ()
@@ -81,7 +91,8 @@ class ScopeInfo:
     requests: int = 0
 
 
-_WORST = (4, 3, 2, 11, 1, 10, 6, 5, 0)
+PRECEDENCE = (4, 3, 2, 11, 1, 10, 6, 5, 0)
+"""Where several exit codes hold, the first of these is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +151,7 @@ class Result:
         """What this run means, by the precedence of the contract: 2, 11, 1, 10, 5, 0."""
         told = None if self.story is None else self.story.code
         judged = self._judged
-        return judged if told is None else min(judged, told, key=_WORST.index)
+        return judged if told is None else min(judged, told, key=PRECEDENCE.index)
 
     @property
     def _judged(self) -> ExitCode:

@@ -28,12 +28,13 @@ from imagegate.model import Facts, Finding, Kind, Source, Target, Unseen, Verdic
 from imagegate.options import Clouds, Options, narrows, wanted_clouds
 from imagegate.plan import Grant, Plan
 from imagegate.policy import load_policy
+from imagegate.policy_info import policy_info
 from imagegate.policy_model import Attestation, Policy, Rule, Waiver, select
 from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiverUse
 from imagegate.progress import Progress, Silent
 from imagegate.recording import read_recording, write_recording
 from imagegate.recover import pay_debts
-from imagegate.result import PolicyInfo, Result, ScopeInfo, Unreachable
+from imagegate.result import Result, ScopeInfo, Unreachable
 from imagegate.selectors import Outcome
 from imagegate.targets import join, named
 from imagegate.transports import CatalogScope, Discovery, Transport
@@ -364,12 +365,7 @@ class Run:
             finished=datetime.now(UTC),
             complete=not (deselected or interrupted or self._lost or self._narrowed),
             interrupted=interrupted,
-            policy=PolicyInfo(
-                name=self.policy.name,
-                version=self.policy.version,
-                title=self.policy.title,
-                digest=self.policy.digest,
-            ),
+            policy=policy_info(self.policy),
             checks_digest=self.catalogue.digest,
             scope=self._scope(findings, deselected),
             auditors=self.discovery.auditors,
@@ -391,11 +387,14 @@ class Run:
     def _scope(self, findings: Sequence[Finding], deselected: int) -> ScopeInfo:
         targets = {finding.target.key: finding.target for finding in findings if finding.target.kind is not Kind.POLICY}
         judged = {f.target.key for f in findings if f.verdict is not Verdict.UNKNOWN}
+        images = [target for target in self.discovery.targets if target.kind is Kind.IMAGE]
         return ScopeInfo(
             selected=len(targets),
             seen=len(judged & targets.keys()),
             unreachable=tuple(_unreachable(targets, self.engine.facts)),
             catalogs=(*self.discovery.catalogs, *self._also()),
+            images=len(images),
+            images_from_several=sum(len(image.seen_from) > 1 for image in images),
             rules_without_targets=self._idle_rules,
             strict_rules=self.policy.strict_rules,
             missing=tuple(self._missing),

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from imagegate.errors import StepRefused, Unobserved
-from imagegate.history import End, Entry
+from imagegate.journal_reader import End, Entry
 from imagegate.mend import Outcome
 from imagegate.model import Facts, Probe, Refusal, Step, Target
 from imagegate.plan import Plan, PlannedStep, RefusedFix

@@ -20,8 +20,8 @@ from pathlib import Path
 from imagegate.engine import Engine, Settings
 from imagegate.errors import UsageError
 from imagegate.evidence import EvidenceStore
-from imagegate.history import Entry, History, by_target, journals, read_journal
 from imagegate.journal import JOURNAL, Journal
+from imagegate.journal_reader import Entry, History, by_target, journals, read_journal
 from imagegate.locks import Locks, state_folder
 from imagegate.model import Kind, Level, Target
 from imagegate.plan import Grant
@@ -41,7 +41,8 @@ _GRANT = Grant(level=Level.DISRUPTIVE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoOptions:
     """What is asked for. ``run`` is a run's id, ``latest``, or the path of a run's folder; ``clouds`` and ``regions``
-    narrow to some of the run's targets, empty for all. Times are in seconds, per target."""
+    narrow to some of the run's targets, empty for all: to those seen from one of the clouds. Times are in seconds, per
+    target."""
 
     run: str
     report_dir: Path
@@ -161,7 +162,8 @@ class Undo:
     def _is_meant(self, entry: Entry) -> bool:
         target, options = entry.target, self.options
         regions = {region.casefold() for region in options.regions}
-        return (not options.clouds or target.cloud in options.clouds) and (
+        seen_from = {target.cloud, *target.seen_from}
+        return (not options.clouds or not seen_from.isdisjoint(options.clouds)) and (
             not regions or (target.region or "").casefold() in regions
         )
 
@@ -200,12 +202,14 @@ class Undo:
 
 
 def _clouds(targets: Iterable[Target]) -> dict[str, list[str]]:
+    """The entries that the run changed targets through: what it did for a project goes back with that one's own."""
     clouds: dict[str, list[str]] = {}
     for target in targets:
-        if target.cloud is not None and target.region is not None:
-            regions = clouds.setdefault(target.cloud, [])
-            if target.region not in regions:
-                regions.append(target.region)
+        for cloud in dict.fromkeys((target.cloud, *target.seen_from)):
+            if cloud is not None and target.region is not None:
+                regions = clouds.setdefault(cloud, [])
+                if target.region not in regions:
+                    regions.append(target.region)
     return clouds
 
 

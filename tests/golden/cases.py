@@ -72,6 +72,14 @@ class Attestation:
         return self.on <= today <= self.until
 
 
+PLACES = (
+    {"catalog-image-protected": 12},
+    {"catalog-members-allowed": 16},
+    {"linux-machine-id-reset": 25},
+    {"windows-password-initialised": 28},
+)
+
+
 class Members(Params):
     """Parameters with a default, a list and a date."""
 
@@ -164,8 +172,11 @@ TICK = check(
 )  # fmt: skip
 
 
-def image(name: str, number: int, region: str = "KR1") -> Target:
-    return Target(kind=Kind.IMAGE, id=f"{number:08d}-aaaa", name=name, cloud="nhn", region=region, owner=PROJECT)
+def image(name: str, number: int, region: str = "KR1", *, others: tuple[str, ...] = ()) -> Target:
+    return Target(
+        kind=Kind.IMAGE, id=f"{number:08d}-aaaa", name=name, cloud="nhn", region=region, owner=PROJECT,
+        deployment=f"{region.lower()}-api-image.example.com", seen_from=("nhn", *others),
+    )  # fmt: skip
 
 
 def instance(name: str, number: int) -> Target:
@@ -222,7 +233,10 @@ def result(
     parts: dict[str, Any] = {
         "run_id": "20261122T101500Z-3f2a", "command": "audit", "started": NOW,
         "finished": NOW + timedelta(seconds=12.5), "complete": True, "interrupted": False,
-        "policy": PolicyInfo(name="golden", version=3, title="Golden images", digest="sha256:" + "ab" * 32),
+        "policy": PolicyInfo(
+            name="golden", version=3, title="Golden images", digest="sha256:" + "ab" * 32,
+            file="policies/golden.yaml", places=PLACES,
+        ),
         "checks_digest": "sha256:" + "cd" * 32,
         "scope": scope or ScopeInfo(selected=len(targets), seen=len(targets)),
         "auditors": (), "findings": found,
@@ -261,7 +275,7 @@ def settle(made: Result, check_id: str, name: str, state: RemedyState, reason: s
 def audit() -> Result:
     """Nearly everything at once, without a fix."""
     web, old, twin, other = (
-        image("golden-web", 1),
+        image("golden-web", 1, others=("nhn-stage", "nhn-prod", "nhn-test", "nhn-lab")),
         image("golden-legacy", 2),
         image("golden-db", 3),
         image("golden-db", 4),
@@ -302,7 +316,9 @@ def audit() -> Result:
         catalogs=(
             catalog("images", "KR1"), catalog("servers", "KR1", pages=1, count=12),
             catalog("images", "KR2", pages=0, count=0, complete=False, reason="not in the service catalog"),
+            catalog("images", "KR1", cloud="nhn-stage", project=STRANGER, pages=1, count=61),
         ),
+        images=216, images_from_several=59,
         rules_without_targets=(4,), relaxed=("web-09: host key not verified",),
         warnings=("the inventory's web-03 is the name of several servers (a, b): name it by id",), requests=31,
     )  # fmt: skip
@@ -311,8 +327,8 @@ def audit() -> Result:
 
 
 def catalog(what: str, region: str, *, pages: int = 3, count: int = 214, **more: Any) -> CatalogScope:
-    more = {"complete": True, **more}
-    return CatalogScope(what=what, cloud="nhn", region=region, project=PROJECT, pages=pages, count=count, **more)
+    more = {"cloud": "nhn", "project": PROJECT, "complete": True, **more}
+    return CatalogScope(what=what, region=region, pages=pages, count=count, **more)
 
 
 def compliant() -> Result:
@@ -364,7 +380,7 @@ def hostile() -> Result:
         catalogs=(replace(catalog("images", "KR1", complete=False, reason=HOSTILE), cloud=HOSTILE, region=HOSTILE),),
     )  # fmt: skip
     auditors = (Auditor(cloud=HOSTILE, user=HOSTILE, project=HOSTILE, roles=(HOSTILE,)),)
-    policy = PolicyInfo(name=HOSTILE, version=1, title=HOSTILE, digest="sha256:" + "ab" * 32)
+    policy = PolicyInfo(name=HOSTILE, version=1, title=HOSTILE, digest="sha256:" + "ab" * 32, file=HOSTILE)
     made = result(pairs, seen, scope=scope, auditors=auditors, policy=policy, limit=HOSTILE)
     wrong = Violation(subject=HOSTILE, expected=HOSTILE, actual=HOSTILE, hint=HOSTILE)
     after = After(verdict=Verdict.FAIL, observed_at=LATER, violations=(wrong,), reason=HOSTILE)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
-from imagegate.capture_report import how_to_go_on, size_of
+from imagegate.capture_left import LeftBehind, how_to_go_on, left_behind
+from imagegate.capture_report import size_of, used_of
 from imagegate.capture_state import STAGES, State, read_state, write_state
 from imagegate.capturing import (
     Stop,
@@ -22,11 +24,14 @@ from imagegate.capturing import (
 )
 from imagegate.catalogue import load_catalogue, packaged_root
 from imagegate.errors import UsageError
-from imagegate.model import Facts, Seen, Unseen
+from imagegate.journal import JOURNAL, Journal
+from imagegate.model import Facts, Kind, Seen, Target, Unseen
 from imagegate.policy import load_policy
 from imagegate.probes import SERVER, File, FileFact, FileKind, FlavorFact, ServerFact
+from imagegate.probes.image import ImageFact
 from imagegate.probes.volume import VolumeFact
 from imagegate.result import ExitCode
+from imagegate.steps.server import stop_server
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 OFF = ServerFact(id="s", name="web", status="SHUTOFF", power_state=4, task_state=None, updated="2026-11-22T10:00:00Z")
@@ -179,17 +184,80 @@ def test_a_state_of_an_unknown_stage_is_refused(tmp_path):
         read_state(tmp_path)
 
 
+HELD = ImageFact(
+    id="img-1", name="golden-a", owner="p", mine=True, status="active", visibility="private", protected=True
+)  # fmt: skip
+
+
+def told(stage, *, image=None, left=None, seen=None, folder=None, **more):
+    state = replace(STATE, stage=stage, image=image, **more)
+    return list(how_to_go_on(state, left or LeftBehind(), seen, folder or Path("reports").absolute()))
+
+
 def test_every_stage_says_what_exists_and_how_to_go_on():
-    told = {stage: list(how_to_go_on(replace(STATE, stage=stage), interrupted=False)) for stage in STAGES}
+    go_on = f"go on: imagegate capture --resume {STATE.run}"
     for stage in ("made", "active"):
-        assert told[stage][0] == "image img-1 exists"
-        assert told[stage][-1] == "or clean up: openstack image delete img-1"
-    asking = list(how_to_go_on(replace(STATE, stage="asking", image=None), interrupted=True))
+        assert told(stage, image="img-1", seen=replace(HELD, protected=False)) == [
+            "image img-1 exists", go_on, "or clean up: openstack image delete img-1",
+        ]  # fmt: skip
+    asking = told("asking")
     assert "not known" in asking[0]
-    assert asking[-1] == f"go on: imagegate capture --resume {STATE.run}"
-    assert told["gate"] == told["refused"] == told["done"] == []
-    early, *_ = how_to_go_on(replace(STATE, stage="gate", image=None), interrupted=True)
-    assert early == "no image was asked for"
+    assert asking[1:] == [go_on]
+    assert told("gate") == ["no image was asked for", go_on]
+    assert told("refused") == told("done") == told("done", left=LeftBehind(changed=("r-gate",))) == []
+    assert {stage for stage in STAGES if told(stage)} == {"gate", "asking", "made", "active"}
+    assert told("gate", folder=Path("/else"))[1] == f"{go_on} --report-dir /else"
+
+
+@pytest.mark.parametrize("seen", [HELD, None])
+def test_an_image_that_is_or_may_be_protected_is_cleaned_up_in_two_steps(seen):
+    _, _, first, second = told("active", image="img-1", seen=seen)
+    assert first == "or clean up: openstack image set --unprotect img-1"
+    assert second == "or clean up: openstack image delete img-1"
+
+
+def test_what_is_open_comes_before_how_to_go_on_and_changes_of_the_instance_can_be_taken_back():
+    left = LeftBehind(
+        open=("web: stop (r-gate/1)",), owed=("golden-a: allow deletion (r-image/2)",), changed=("r-gate", "r-gate-2"),
+        copies=(("KR2", "source_image_id"),), unread=("torn",),
+    )  # fmt: skip
+    lines = told("active", image="img-1", left=left, seen=HELD)
+    assert lines[1:4] == [
+        "open, perhaps done, perhaps not: web: stop (r-gate/1)",
+        "owed, and put back first: golden-a: allow deletion (r-image/2) had lifted a protection",
+        "torn",
+    ]
+    assert "image list --property source_image_id=img-1" in lines[-3]
+    assert lines[-2:] == ["or clean up: imagegate undo r-gate-2", "or clean up: imagegate undo r-gate"]
+    assert told("gate", left=left, inventory="/h.yaml")[-1] == "or clean up: imagegate undo r-gate --inventory /h.yaml"
+
+
+def journalled(folder, run, step, *, end=None, changed=True):
+    journal = Journal(folder / run / JOURNAL)
+    number = journal.intent(Target(kind=Kind.INSTANCE, id="s", name="web"), step, facts())
+    if end is not None:
+        journal.result(number, step, state=end, changed=changed)
+
+
+def test_what_is_left_is_read_from_the_journals_of_the_run_alone(tmp_path):
+    run = STATE.run
+    journalled(tmp_path, f"{run}-gate", stop_server("web", patience_s=0))
+    journalled(tmp_path, f"{run}-gate-2", stop_server("web", patience_s=0), end="failed", changed=False)
+    journalled(tmp_path, "20260101T000000Z-ffff-gate", stop_server("other", patience_s=0))
+    gate = replace(STATE, stage="gate", gate=None)
+    left = left_behind(tmp_path, gate)
+    assert left.open == (), "the second attempt has looked again"
+    assert left.changed == (f"{run}-gate",)
+    for number in (10, 9):
+        journalled(tmp_path, f"{run}-gate-{number}", stop_server("web", patience_s=0))
+    assert left_behind(tmp_path, gate).open == (f"web: stop the instance web ({run}-gate-10/1)",)
+    judged = {"run": f"{run}-gate-9", "exit_code": 0, "report": "r"}
+    assert left_behind(tmp_path, replace(STATE, gate=judged)).open != (), "the tenth attempt came after that"
+    later = left_behind(tmp_path, replace(STATE, stage="made", gate={**judged, "run": f"{run}-gate-10"}))
+    assert later.open == (), "the gate was green afterwards"
+    assert later.changed == (f"{run}-gate", f"{run}-gate-9", f"{run}-gate-10")
+    (tmp_path / f"{run}-gate" / JOURNAL).write_text("{}\n")
+    assert "what was changed is not known" in left_behind(tmp_path, STATE).unread[0]
 
 
 @pytest.mark.parametrize(
@@ -199,3 +267,16 @@ def test_every_stage_says_what_exists_and_how_to_go_on():
 )  # fmt: skip
 def test_sizes_are_for_people(size, text):
     assert size_of(size) == text
+
+
+@pytest.mark.parametrize(
+    ("root", "text"),
+    [
+        ({"used": 3 * 1024**3, "size": 20 * 1024**3, "at": "2026-11-22T10:15:00+00:00"},
+         "used of the root disk: 3.0 GiB of 20.0 GiB, seen 2026-11-22T10:15:00+00:00"),
+        ({"unseen": "no route to host"}, "used of the root disk: not seen (no route to host)"),
+        (None, "used of the root disk: not seen (the guest was not looked at)"),
+    ],
+)  # fmt: skip
+def test_the_use_of_the_root_disk_is_seen_or_not_seen_and_never_guessed(root, text):
+    assert used_of(root) == text

@@ -12,7 +12,7 @@ from tests.checks.world import World
 from tests.unit.test_undo import GOLDEN, RUN, Past, add, truth
 
 from imagegate import cli
-from imagegate.history import read_journal
+from imagegate.journal_reader import read_journal
 from imagegate.probes import IMAGE, MEMBERS
 from imagegate.steps import protection
 from imagegate.undo_run import Undo

@@ -44,7 +44,8 @@ examples:
       --fix --fix-level disruptive
       reset the machine id, stop the instance, capture it
   imagegate capture --resume 20260510T090000Z-3f2a
-      go on with one that was interrupted, wherever that was (its report said how)
+      go on with one that was interrupted or killed, wherever that was; with --plan: say what exists and what is open,
+      how to go on and how to clean up, and do nothing
 
 On a terminal you are asked before the instance is mended, and before it is captured; --yes skips the questions.
 Without a terminal the options are the consent.
@@ -63,8 +64,11 @@ def main(argv: Sequence[str]) -> int:
     except SystemExit as stop:
         return 4 if stop.code else 0
     from imagegate.capture import Capture
+    from imagegate.capture_left import again
 
     state = _resumed(given) if given.resume else _fresh(given)
+    if not given.plan:
+        say(f"run {state.run}; wherever it ends, this goes on: {again(state, given.report_dir.absolute())}")
     asks = not (given.yes or given.plan) and sys.stdin.isatty() and sys.stdout.isatty()
     with TerminalProgress(output(sys.stderr, colour=True)) as progress:
         capture = Capture(
@@ -150,7 +154,7 @@ def _resumed(given: argparse.Namespace) -> State:
     said = {
         "INSTANCE": given.instance, "--name": given.name, "--policy": given.policy, "--cloud": given.cloud,
         "--region": given.region, "--inventory": given.inventory, "--checks": given.checks, "--fix": given.fix,
-        "--fix-level": given.fix_level, "--plan": given.plan,
+        "--fix-level": given.fix_level,
     }  # fmt: skip
     if stray := [word for word, value in said.items() if value]:
         raise UsageError(f"--resume goes on with what the run was asked for: leave out {', '.join(stray)}")

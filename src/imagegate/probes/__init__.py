@@ -11,7 +11,7 @@ from imagegate.probes.catalog import (
 )
 from imagegate.probes.console import ConsoleBox, ConsoleFact
 from imagegate.probes.copies import Content, CopiesFact, CopiesProbe, Copy
-from imagegate.probes.disk import DiskSpace, DiskSpaceFact
+from imagegate.probes.disk import DiskSpace, DiskSpaceFact, DiskUse, DiskUseFact
 from imagegate.probes.file import File, FileFact, FileKind
 from imagegate.probes.fstab import FSTAB, FstabEntry, FstabFact, FstabProbe
 from imagegate.probes.image import IMAGE, MEMBERS, ImageFact, ImageProbe, Member, MembersFact, MembersProbe
@@ -82,6 +82,8 @@ __all__ = [
     "Copy",
     "DiskSpace",
     "DiskSpaceFact",
+    "DiskUse",
+    "DiskUseFact",
     "File",
     "FileFact",
     "FileKind",

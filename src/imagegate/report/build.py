@@ -1,8 +1,6 @@
 """Result → the records of ``report.json`` (schema version 1), as plain JSON values.
 
-``fingerprint`` names one problem across runs: the first 16 hex digits of the SHA-256 of the check's id, the target's
-key and the sorted subjects of the violations. The same project with access to the same image has the same fingerprint
-tomorrow, whatever the status of its membership; another project makes another one; finding and pass differ.
+``fingerprint`` names one problem across runs: ``imagegate.fingerprint`` tells what it is made of.
 
 ``evidence`` are the digests of the facts that the verdict rests on. After a fix the facts at hand are newer than the
 verdict: they then stand in ``remedy.evidence``, and ``evidence`` is empty. What was seen then is ``remedy.after``.
@@ -21,10 +19,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from imagegate.codec import digest
+from imagegate.fingerprint import fingerprint as name_of
 from imagegate.model import NO_REMEDY, After, Check, Facts, Finding, Probe, Remedy, Seen, Step, Target, Violation
 from imagegate.report import words
 from imagegate.report.access import access
-from imagegate.result import Result
+from imagegate.result import PolicyInfo, Result
 from imagegate.transports import CatalogScope
 
 SCHEMA_VERSION = 1
@@ -63,11 +62,13 @@ def head(result: Result) -> Record:
             "version": result.policy.version,
             "title": result.policy.title,
             "digest": result.policy.digest,
+            **_places(result.policy),
         },
         "scope": {
             "targets": {"selected": scope.selected, "seen": scope.seen},
             "unreachable": [{"target": lost.target, "reason": lost.reason} for lost in scope.unreachable],
             "catalog": [_catalog(catalog) for catalog in scope.catalogs],
+            "images": {"distinct": scope.images, "seen_from_several": scope.images_from_several},
             "rules_without_targets": list(scope.rules_without_targets),
             "strict_rules": scope.strict_rules,
             "deselected": scope.deselected,
@@ -77,6 +78,7 @@ def head(result: Result) -> Record:
             "warnings": list(scope.warnings),
             "requests": scope.requests,
             "limit": result.limit,
+            **({"owed": list(result.owed)} if result.owed else {}),
         },
         "counts": {
             "pass": counts.passed,
@@ -91,6 +93,12 @@ def head(result: Result) -> Record:
         "access": list(access(result)),
         **({} if result.story is None else {result.story.key: dict(result.story.record)}),
     }
+
+
+def _places(policy: PolicyInfo) -> Record:
+    if policy.file is None:
+        return {}
+    return {"file": policy.file, "rules": [{"lines": dict(lines)} for lines in policy.places]}
 
 
 def _explained(result: Result, check: Check) -> Record:
@@ -118,9 +126,7 @@ def _catalog(catalog: CatalogScope) -> Record:
 
 def fingerprint(finding: Finding) -> str:
     """The name of this problem across runs."""
-    subjects = sorted({violation.subject for violation in finding.violations})
-    text = json.dumps([finding.check.id, finding.target.key, *subjects])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return name_of(finding.check.id, finding.target.key, finding.violations)
 
 
 class Findings:
@@ -189,6 +195,7 @@ class Findings:
                 "cloud": target.cloud,
                 "region": target.region,
                 "owner": target.owner,
+                "seen_from": list(target.seen_from),
             }
         return known
 

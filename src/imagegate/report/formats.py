@@ -27,10 +27,21 @@ class Format:
         return render(document, context)
 
 
+def _format(name: str, file: str, module: str, text: str) -> Format:
+    return Format(name=name, file=file, module=f"imagegate.report.{module}", help=text)
+
+
 FORMATS = {
     each.name: each
     for each in (
-        Format(name="csv", file="findings.csv", module="imagegate.report.spreadsheet", help="a row per finding"),
+        _format("html", "report.html", "html", "one page to search, filter and print; it needs no network"),
+        _format("sarif", "report.sarif", "sarif", "SARIF 2.1.0, for code scanning"),
+        _format("ocsf", "ocsf.json", "ocsf", "OCSF Compliance Findings, for security lakes and SIEMs"),
+        _format("csv", "findings.csv", "spreadsheet", "a row per finding, for spreadsheets"),
+        _format("markdown", "report.md", "markdown", "for the summary of a CI job, or a comment"),
+        _format("github", "annotations.txt", "github", "annotations, for the log of a GitHub workflow"),
+        _format("codequality", "codequality.json", "codequality", "for GitLab's merge requests"),
+        _format("prometheus", "metrics.prom", "prometheus", "for the textfile collector of the node exporter"),
     )
 }
 """By name. A new form is a module with ``render`` and an entry here."""

@@ -135,6 +135,7 @@ def _suite_properties(result: Result) -> dict[str, str]:
         "exit_code": f"{int(result.exit_code)}: {meaning(result)}",
         "complete": "true" if result.complete else f"false, {plural(scope.deselected, 'pair')} deselected",
         "targets": f"{scope.selected} selected, {scope.seen} seen",
+        **({"images_from_several": str(scope.images_from_several)} if scope.images_from_several else {}),
         **{f"relaxed.{number}": text for number, text in enumerate(scope.relaxed)},
     }
 
@@ -149,6 +150,8 @@ def _case_properties(finding: Finding) -> dict[str, str]:
     }
     if where := place(target):
         properties["place"] = where
+    if len(target.seen_from) > 1:
+        properties["seen_from"] = ", ".join(target.seen_from)
     if finding.waiver is not None:
         properties["waiver"] = f"until {finding.waiver.until}: {finding.waiver.reason}"
     if finding.attestation is not None:

@@ -8,14 +8,18 @@ from imagegate.model import Finding, Level, RemedyState, Step, Target
 from imagegate.plan import NO_FIX, Plan, PlannedStep
 from imagegate.report.lines import Line, Piece, line
 from imagegate.report.safe import visible
-from imagegate.report.words import place
+from imagegate.report.words import place, plural
 
 _LEVEL_STYLES = {Level.SAFE: "green", Level.DISRUPTIVE: "yellow", Level.DESTRUCTIVE: "bold red", Level.MANUAL: "cyan"}
+_NAMED = 3
 
 
 def target_line(target: Target) -> Line:
     """What is looked at, where, and its id."""
     where = f" {place(target)}" if place(target) else ""
+    if others := [visible(cloud) for cloud in target.seen_from if cloud != target.cloud]:
+        more = f" and {plural(len(others) - _NAMED, 'more cloud')}" if len(others) > _NAMED else ""
+        where += f" (also seen from {', '.join(others[:_NAMED])}{more})"
     shown_id = "" if target.id == target.name else f" {visible(target.id)}"
     return line(0, f"{target.kind} ", (visible(target.name), "bold"), (f"{where}{shown_id}", "dim"))
 

@@ -62,6 +62,9 @@ def _scope_lines(result: Result) -> Iterator[Line]:
     yield line(2, f"targets: {scope.selected:,} selected by the policy, {scope.seen:,} seen")
     for catalog in scope.catalogs:
         yield line(2, *_catalog(catalog))
+    if scope.images_from_several:
+        several = f"{scope.images_from_several:,} of {plural(scope.images, 'image')} seen from several clouds"
+        yield line(2, f"{several}: each is one target")
     for auditor in result.auditors:
         roles = f", roles {', '.join(map(visible, auditor.roles))}" if auditor.roles else ""
         who = f"{visible(auditor.user or 'unknown user')}, project {visible(auditor.project or 'unknown')}{roles}"
@@ -88,7 +91,8 @@ def _scope_lines(result: Result) -> Iterator[Line]:
 
 
 def _catalog(catalog: CatalogScope) -> tuple[Piece, ...]:
-    where = f"{catalog.what} of {visible(catalog.cloud)}/{visible(catalog.region)}: "
+    project = f", project {visible(catalog.project)}" if catalog.project else ""
+    where = f"{catalog.what} of {visible(catalog.cloud)}/{visible(catalog.region)}{project}: "
     seen = f"{plural(catalog.count, catalog.what.removesuffix('s'))} on {plural(catalog.pages, 'page')}"
     if catalog.complete:
         return (where, f"{seen}, complete")

@@ -12,6 +12,7 @@ from tests.golden import cases
 from imagegate.commands.report import main
 from imagegate.report.formats import ALWAYS, FORMATS
 from imagegate.report.past import Context
+from imagegate.report.records import gaps
 from imagegate.report.stored import document_of
 from imagegate.report.write import write_reports
 
@@ -65,6 +66,6 @@ def test_no_cell_of_the_csv_is_a_formula() -> None:
     made = cases.hostile()
     text = "".join(FORMATS["csv"].render(document_of(made), Context()))
     rows = [*csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))]
-    assert len(rows) == len(made.findings) + 1
+    assert len(rows) == len(made.findings) + 1 + len([*gaps(document_of(made).head)])
     assert {len(row) for row in rows} == {len(rows[0])}
     assert not any(cell.startswith(("=", "+", "-", "@", "\t")) for row in rows for cell in row)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from imagegate.errors import Owner
-from imagegate.model import Observation, Probe, Seen, Target, Unseen
+from imagegate.model import Observation, Seen, Unseen
 from imagegate.probes.image import IMAGE
 from imagegate.probes.server import FLAVOR, SERVER, FlavorFact
 from imagegate.transports import CatalogScope
@@ -22,6 +22,7 @@ from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.identity import Projects
 from imagegate.transports.openstack.images import image_target, list_images, parse_image, said
 from imagegate.transports.openstack.limits import Deadline
+from imagegate.transports.openstack.merging import Found
 from imagegate.transports.openstack.paging import Listing
 from imagegate.transports.openstack.servers import (
     embedded_flavor,
@@ -37,22 +38,21 @@ from imagegate.transports.openstack.servers import (
 from imagegate.transports.openstack.siblings import Siblings, read_siblings
 from imagegate.transports.openstack.sources import Sources
 
-Observations = dict[Probe[Any], Observation]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
     """What one list held: targets with what was seen of each, and how complete it is."""
 
     scope: CatalogScope
-    found: tuple[tuple[Target, Observations], ...] = ()
+    found: tuple[Found, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
 class Region:
     """The services of one region, as the token of ``project`` sees them. A service that is not there is None.
 
-    ``also`` tells how much was seen of our images when they were listed to find copies.
+    ``deployments`` tells of ``images`` and ``servers`` whose they are. ``also`` tells how much was seen of our images
+    when they were listed to find copies.
     """
 
     cloud: str
@@ -62,6 +62,7 @@ class Region:
     compute: Service | None
     projects: Projects
     volume: Service | None = None
+    deployments: dict[str, str | None] = field(default_factory=dict)
     flavors: dict[str, FlavorFact] = field(default_factory=dict)
     lists_images: bool = True
     listed: Siblings | None = None
@@ -74,6 +75,11 @@ class Region:
 
     def __post_init__(self) -> None:
         self.sources = Sources(self.project)
+
+    def place(self, what: str) -> tuple[str, str]:
+        """The deployment and the region that ``images`` or ``servers`` of here are in: equal for entries that see the
+        same ones. A deployment that is not known is the entry's own."""
+        return self.deployments.get(what) or f"entry {self.cloud}", self.name
 
     def service(self, name: str) -> Service | None:
         """The service called ``image``, ``compute`` or ``volume``."""
@@ -149,9 +155,12 @@ def start_reading(
 def image_catalog(region: Region, listing: Listing, sets: Sets) -> Catalog:
     """The images of a list. A record that cannot be read is a target all the same, with an unseen fact."""
     at = datetime.now(UTC)
-    found: list[tuple[Target, Observations]] = []
+    found: list[Found] = []
+    deployment = region.deployments.get("images")
     for record in listing.records.values():
-        target = image_target(record, cloud=region.cloud, region=region.name, project=region.project, sets=sets)
+        target = image_target(
+            record, cloud=region.cloud, region=region.name, project=region.project, sets=sets, deployment=deployment
+        )
         seen = observe_image(record, region.project, at)
         if isinstance(seen, Seen):
             region.sources.learn(record, seen.value)
@@ -165,7 +174,7 @@ def server_catalog(region: Region, listing: Listing, sets: Sets, *, flavors: Lis
     """The servers of a list, joined with their flavors and with the ``os_type`` of their images. After the images."""
     region.flavors.update(_flavors(flavors))
     at = datetime.now(UTC)
-    found: list[tuple[Target, Observations]] = []
+    found: list[Found] = []
     failed: dict[str | None, Unseen] = {}
     silent: set[str] = set()
     for record in listing.records.values():
@@ -177,6 +186,7 @@ def server_catalog(region: Region, listing: Listing, sets: Sets, *, flavors: Lis
             flavor=flavor.value.name if isinstance(flavor, Seen) else None,
             image_os=_image_os(region, record, silent, deadline),
             sets=sets,
+            deployment=region.deployments.get("servers"),
         )
         found.append((target, {SERVER: observe_server(record, flavor, at), FLAVOR: flavor}))
     scope = region.scope("servers", pages=listing.pages, count=len(found), reason=listing.problem)

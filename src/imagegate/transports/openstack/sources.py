@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from imagegate.probes.image import ImageFact
@@ -23,10 +24,14 @@ Known = tuple[ImageFact, bool]
 
 class Sources:
     """Images by id, as ``project`` sees them. What was asked for is kept for the run, also that the service refused or
-    answered what cannot be read; that it did not answer is not. Thread-safe."""
+    answered what cannot be read; that it did not answer is not. Thread-safe.
+
+    ``ours`` are all projects that the run looks through: an image of one of them is ours. Set before the first look.
+    """
 
     def __init__(self, project: str) -> None:
         self._project = project
+        self.ours = frozenset({project})
         self._listed: dict[str, ImageFact] = {}
         self._hidden: set[str] = set()
         self._asked: dict[str, Future[Known]] = {}
@@ -92,6 +97,8 @@ class Sources:
             return SourceImageFact(image_id=ident, gone=gone, current=_newest(listed, said, ident))
         except RecordError as error:
             raise ApiError(f"image {ident}: {error}") from error
+        if image.owner in self.ours and not image.mine:
+            image = replace(image, mine=True)
         return SourceImageFact(image_id=ident, image=image, hidden=hidden, current=_newest(listed, image.name, ident))
 
 

@@ -169,6 +169,8 @@ def _target(raw: dict[str, Any]) -> Target:
         region=_maybe(raw, "region"),
         owner=_maybe(raw, "owner"),
         guest=_maybe(raw, "guest"),
+        deployment=_maybe(raw, "deployment"),
+        seen_from=_texts(raw, "seen_from"),
     )
 
 
@@ -194,6 +196,13 @@ def _maybe(raw: dict[str, Any], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise TypeError(f"{name} is no text")
     return value
+
+
+def _texts(raw: dict[str, Any], name: str) -> tuple[str, ...]:
+    value = raw.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise TypeError(f"{name} is no list of texts")
+    return tuple(value)
 
 
 def by_target(entries: tuple[Entry, ...]) -> dict[str, list[Entry]]:
