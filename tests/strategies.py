@@ -193,11 +193,13 @@ waivers = st.builds(
             check=foreign,
             until=days,
             used=st.integers(0, 3),
+            matches=st.integers(0, 30),
             line=st.integers(1, 9),
         ),
         max_size=4,
     ).map(tuple),
     complete=st.booleans(),
+    most=st.integers(0, 20),
 )
 
 # ---- Windows guests, the origin image, the console

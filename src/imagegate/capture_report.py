@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagegate.capture_left import how_to_go_on
 from imagegate.model import Facts
+from imagegate.permissions import together
 from imagegate.policy_info import policy_info
 from imagegate.result import ExitCode, Result, ScopeInfo, Story
 
@@ -56,6 +57,7 @@ def tell(capture: Capture) -> Result:
         problems=tuple(problem for result in results for problem in result.problems),
         story=_story(capture),
         explanations={name: about for result in results for name, about in result.explanations.items()},
+        granted=together(result.granted for result in results),
     )
 
 
