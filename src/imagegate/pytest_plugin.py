@@ -70,6 +70,8 @@ OPTIONS = (
     _value("report-dir", _REPORTS, "DIR", "where reports go (reports/): DIR/<run-id>/, and the link DIR/latest"),
     _many("format", _REPORTS, "NAME",
           "write the report in this form too; may be repeated (imagegate report --help lists them)"),
+    _value("lang", _REPORTS, "en|ja|ko", "the language of words for people in report.html (from the locale)",
+           choices=("en", "ja", "ko")),
     _value("fail-on", _REPORTS, "low|medium|high|critical", "lowest severity whose fail makes the exit code 1 (low)",
            choices=("low", "medium", "high", "critical")),
     _value("max-unknown", _REPORTS, "N", "tolerate so many targets that could not be judged (0)", type=int),

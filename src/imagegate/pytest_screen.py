@@ -17,6 +17,7 @@ from imagegate.progress import Progress, Silent
 from imagegate.pytest_items import CheckReport
 from imagegate.report.advice import advise
 from imagegate.report.lines import line, output, show
+from imagegate.report.past import Context
 from imagegate.report.progress import TerminalProgress
 from imagegate.report.safe import visible
 from imagegate.report.summary import summary_lines
@@ -122,6 +123,7 @@ class Screen:
             next_command=self._next(result),
             say=self.complain,
             formats=options.formats,
+            context=Context(language=options.language),
         )
         self._pruned = pruned_after(options.report_dir, options.keep_runs, options.keep_days, self.complain)
         return folder
