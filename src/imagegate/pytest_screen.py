@@ -18,7 +18,7 @@ from imagegate.pytest_items import CheckReport
 from imagegate.report.advice import advise
 from imagegate.report.lines import output, show
 from imagegate.report.progress import TerminalProgress
-from imagegate.report.safe import visible
+from imagegate.report.safe import TEXT_LIMIT, inert, visible
 from imagegate.report.summary import summary_lines
 from imagegate.report.terminal import render_plan, render_result
 from imagegate.report.words import plural, tool_version
@@ -139,7 +139,7 @@ class Screen:
 
     def complain(self, problem: str) -> None:
         """Tell of something that is wrong with the run, not with a target."""
-        sys.stderr.write(f"ERROR: {problem}\n")
+        sys.stderr.write(f"ERROR: {inert(visible(problem, TEXT_LIMIT))}\n")
 
     def _console(self) -> Out:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")

@@ -16,7 +16,7 @@ from imagegate.errors import UsageError
 from imagegate.options import Options, wanted_clouds
 from imagegate.policy_info import policy_info
 from imagegate.report.lines import output
-from imagegate.report.safe import TEXT_LIMIT, visible
+from imagegate.report.safe import TEXT_LIMIT, inert, visible
 from imagegate.report.terminal import render_result
 from imagegate.report.write import write_reports
 from imagegate.result import Result
@@ -157,7 +157,7 @@ def _boots(given: argparse.Namespace, policy: Policy | None) -> Any:
 
 def say(text: str) -> None:
     """What happens, for whoever waits."""
-    print(visible(text, TEXT_LIMIT), file=sys.stderr, flush=True)
+    print(inert(visible(text, TEXT_LIMIT)), file=sys.stderr, flush=True)
 
 
 def finish(

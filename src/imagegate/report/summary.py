@@ -45,7 +45,8 @@ def summary_lines(
     if report_path is not None:
         yield line(0, ("report", "bold"), f" {report_path}")
     if next_command is not None:
-        yield line(0, ("next", "bold"), f" {next_command}")
+        command = next_command.startswith(("imagegate ", "pytest "))
+        yield line(0, ("next", "bold"), f" {next_command}", whole=command)
 
 
 def _counts(counts: Counts) -> str:
