@@ -146,7 +146,8 @@ def policy_schema(checks: Mapping[str, Check]) -> dict[str, Any]:
     judged = [check for check in ordered if requirable(check)]
     for shape in ("RuleFile", "WaiverFile", "AttestationFile"):
         definitions[shape]["properties"]["for"] = {"$ref": "#/$defs/selector"}
-    definitions["RuleFile"]["properties"]["require"] = {**_by_id(judged), "minProperties": 1}
+    meaning = definitions["RuleFile"]["properties"]["require"]["description"]
+    definitions["RuleFile"]["properties"]["require"] = {"description": meaning, **_by_id(judged), "minProperties": 1}
     definitions["RuleFile"]["allOf"] = [_only(kind, judged) for kind in ATTRIBUTES]
     definitions["WaiverFile"]["properties"]["check"]["enum"] = [check.id for check in judged]
     definitions["AttestationFile"]["properties"]["check"]["enum"] = [check.id for check in judged if check.attestable]
@@ -187,8 +188,14 @@ def _attributes(kind: Kind) -> dict[str, Any]:
     }
 
 
+def params_schema(check: Check, template: str = "#/$defs/{model}") -> dict[str, Any]:
+    """The JSON Schema of what a policy can say to a check; ``template`` is how it refers to its ``$defs``."""
+    schema: dict[str, Any] = check.params.model_json_schema(schema_generator=_Schema, ref_template=template)
+    return schema
+
+
 def _parameters(check: Check) -> dict[str, Any]:
-    own = check.params.model_json_schema(schema_generator=_Schema, ref_template=f"#/$defs/{check.id}.{{model}}")
+    own = params_schema(check, f"#/$defs/{check.id}.{{model}}")
     nested = own.pop("$defs", {})
     own["title"] = check.title
     return {check.id: own, **{f"{check.id}.{name}": value for name, value in nested.items()}}

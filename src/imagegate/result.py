@@ -91,7 +91,8 @@ class ScopeInfo:
     requests: int = 0
 
 
-_WORST = (4, 3, 2, 11, 1, 10, 6, 5, 0)
+PRECEDENCE = (4, 3, 2, 11, 1, 10, 6, 5, 0)
+"""Where several exit codes hold, the first of these is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +151,7 @@ class Result:
         """What this run means, by the precedence of the contract: 2, 11, 1, 10, 5, 0."""
         told = None if self.story is None else self.story.code
         judged = self._judged
-        return judged if told is None else min(judged, told, key=_WORST.index)
+        return judged if told is None else min(judged, told, key=PRECEDENCE.index)
 
     @property
     def _judged(self) -> ExitCode:

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagegate.report.build import Record
 from imagegate.report.marking import code, inert_text
 from imagegate.report.past import Context
 from imagegate.report.records import (
+    Record,
     attestation_words,
     attested,
     fixed,

@@ -10,8 +10,9 @@ from datetime import datetime
 from heapq import nsmallest
 from typing import Any
 
-from imagegate.report.build import Record
 from imagegate.report.safe import TEXT_LIMIT, visible
+
+Record = Mapping[str, Any]
 
 SCOPE = "imagegate-scope"
 """The name, beside those of checks, under which forms that know only findings tell what the run could not see."""

@@ -21,6 +21,9 @@ EXIT_WORDS = {
     ExitCode.FIX_FAILED: "a fix failed, stopped part way, was not verified, or a limit was exceeded",
 }
 
+TOLERATED = "what stands is tolerated (--fail-on, --max-unknown): it proves no compliance"
+INCOMPLETE = "nothing that was judged failed, but this run is not complete: it proves no compliance"
+
 REMEDY_WORDS = {
     RemedyState.MANUAL: "a person has to do this",
     RemedyState.PLANNED: "can be fixed",
@@ -40,9 +43,9 @@ def meaning(result: Result) -> str:
     if result.story is not None and result.story.meaning is not None:
         return result.story.meaning
     if result.exit_code is ExitCode.COMPLIANT and result.tolerated:
-        return "what stands is tolerated (--fail-on, --max-unknown): it proves no compliance"
+        return TOLERATED
     if result.exit_code is ExitCode.COMPLIANT and not result.complete:
-        return "nothing that was judged failed, but this run is not complete: it proves no compliance"
+        return INCOMPLETE
     return EXIT_WORDS[result.exit_code]
 
 
