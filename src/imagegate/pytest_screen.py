@@ -16,7 +16,8 @@ from imagegate.plan import Plan
 from imagegate.progress import Progress, Silent
 from imagegate.pytest_items import CheckReport
 from imagegate.report.advice import advise
-from imagegate.report.lines import output, show
+from imagegate.report.formats import files_of
+from imagegate.report.lines import line, output, show
 from imagegate.report.progress import TerminalProgress
 from imagegate.report.safe import TEXT_LIMIT, inert, visible
 from imagegate.report.summary import summary_lines
@@ -45,6 +46,7 @@ class Screen:
         self._config = config
         self._face: str = config.option.ig_face
         self._verbosity: int = config.option.verbose
+        self._forms = files_of(config.option.ig_format)
         self._cli = self._face != "pytest"
         self.quiet = self._cli and self._verbosity < 2
         if self._cli:
@@ -59,7 +61,7 @@ class Screen:
         clouds = dict.fromkeys(catalog.cloud for catalog in run.discovery.catalogs)
         where = f", {', '.join(map(visible, clouds))}" if clouds else ""
         policy = f"policy {visible(run.policy.name)} version {run.policy.version}"
-        sys.stdout.write(f"imagegate {tool_version()} {run.options.command}, {policy}{where}\n")
+        show([line(0, f"imagegate {tool_version()} {run.options.command}, {policy}{where}")], self._console())
         sys.stdout.flush()
 
     def done_looking(self) -> None:
@@ -131,10 +133,11 @@ class Screen:
             folder = _near(folder, self._config.invocation_params.dir)
         advice = self._next(result)
         if self._verbosity < -1:
-            show(summary_lines(result, quiet_targets=0, next_command=advice, report_path=folder), console)
+            lines = summary_lines(result, quiet_targets=0, next_command=advice, report_path=folder, forms=self._forms)
+            show(lines, console)
         else:
             verbose = self._verbosity > 0
-            render_result(result, console, verbose=verbose, next_command=advice, report_path=folder)
+            render_result(result, console, verbose=verbose, next_command=advice, report_path=folder, forms=self._forms)
         sys.stdout.flush()
 
     def complain(self, problem: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagegate.commands.prove import finish, say
+from imagegate.commands.prove import finish, form, say
 from imagegate.errors import UsageError
 from imagegate.plan import Plan
 from imagegate.report.advice import advise
@@ -85,7 +85,8 @@ def main(argv: Sequence[str]) -> int:
         result = capture.run()
     command = shlex.join(["imagegate", "capture", *(word for word in argv if word not in {"--plan", "--yes"})])
     steps = any(plan.steps for plan in result.plans) and not (given.resume or given.fix or result.interrupted)
-    return finish(result, given.report_dir, next_command=advise(result, command) if steps else None)
+    advice = advise(result, command) if steps else None
+    return finish(result, given.report_dir, next_command=advice, formats=given.format)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -121,6 +122,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report-dir", type=Path, default=Path("reports"), metavar="DIR", help="where reports go (reports/)"
     )
+    parser.add_argument(
+        "--format", action="append", default=[], type=form, metavar="NAME",
+        help="write the report in this form too; may be repeated (imagegate report --help lists them)",
+    )  # fmt: skip
     return parser
 
 

@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagegate.cli import nearest
 from imagegate.errors import UsageError
 from imagegate.options import Options, wanted_clouds
 from imagegate.policy_info import policy_info
+from imagegate.report.formats import ALWAYS, FORMATS, files_of
 from imagegate.report.lines import output
 from imagegate.report.safe import TEXT_LIMIT, inert, visible
 from imagegate.report.terminal import render_result
@@ -72,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
         policy=None if policy is None else policy_info(policy),
         say=say,
     )
-    return finish(proof.run(), given.report_dir)
+    return finish(proof.run(), given.report_dir, formats=given.format)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,6 +114,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report-dir", type=Path, default=Path("reports"), metavar="DIR", help="where reports go (reports/)"
     )
+    parser.add_argument(
+        "--format", action="append", default=[], type=form, metavar="NAME",
+        help="write the report in this form too; may be repeated (imagegate report --help lists them)",
+    )  # fmt: skip
     return parser
 
 
@@ -160,19 +166,31 @@ def say(text: str) -> None:
     print(inert(visible(text, TEXT_LIMIT)), file=sys.stderr, flush=True)
 
 
+def form(name: str) -> str:
+    """A name that ``--format`` knows."""
+    if name not in FORMATS and name not in ALWAYS:
+        raise argparse.ArgumentTypeError(f"{name}: there is no such form{nearest(name, FORMATS)}")
+    return name
+
+
 def finish(
-    result: Result, report_dir: Path, *, next_command: str | None = None, complain: Callable[[str], None] = say
+    result: Result,
+    report_dir: Path,
+    *,
+    next_command: str | None = None,
+    complain: Callable[[str], None] = say,
+    formats: Sequence[str] = (),
 ) -> int:
     """Write the reports and print the result, with what to run next; the exit code."""
     code = int(result.exit_code)
     folder: Path | None = None
     try:
-        folder = write_reports(result, report_dir, next_command=next_command, say=complain)
+        folder = write_reports(result, report_dir, next_command=next_command, say=complain, formats=formats)
     except OSError as error:
         complain(f"ERROR: the reports could not be written: {error.filename or report_dir}: {error.strerror or error}")
         code = min(code, 4, key=(4, 3, 2, 11, 1, 10, 6, 5, 0).index)
     console = output(sys.stdout, colour=True)
-    render_result(result, console, verbose=True, next_command=next_command, report_path=folder)
+    render_result(result, console, verbose=True, next_command=next_command, report_path=folder, forms=files_of(formats))
     return code
 
 

@@ -32,6 +32,7 @@ _LINES = 100
 _PATIENCE_S = 5.0
 _LOG_PATIENCE_S = 15.0
 _SLOWEST = 3
+_NAME = 30
 _WIDE = 60
 
 
@@ -107,7 +108,7 @@ class TerminalProgress:
         if not late:
             return ""
         late.sort(key=lambda each: -each[1])
-        named = ", ".join(f"{visible(name)} ({seconds:.0f} s)" for name, seconds in late[:_SLOWEST])
+        named = ", ".join(f"{visible(name, _NAME)} ({seconds:.0f} s)" for name, seconds in late[:_SLOWEST])
         return f"waiting for {named}{f' and {len(late) - _SLOWEST:,} more' if len(late) > _SLOWEST else ''}"
 
     def _watch(self, over: threading.Event) -> None:
