@@ -20,6 +20,7 @@ from imagegate.report.formats import files_of
 from imagegate.report.lines import line, output, show
 from imagegate.report.progress import TerminalProgress
 from imagegate.report.safe import TEXT_LIMIT, inert, visible
+from imagegate.report.stored import document_of
 from imagegate.report.summary import summary_lines
 from imagegate.report.terminal import render_plan, render_result
 from imagegate.report.words import plural, tool_version
@@ -28,6 +29,7 @@ from imagegate.result import Result
 from imagegate.run import Consent, Run
 
 if TYPE_CHECKING:
+    from imagegate.notify.hooks import NotifyOptions
     from imagegate.report.lines import Out
 
 _CATEGORIES: dict[str, tuple[str, str, str]] = {
@@ -143,6 +145,12 @@ class Screen:
     def complain(self, problem: str) -> None:
         """Tell of something that is wrong with the run, not with a target."""
         sys.stderr.write(f"ERROR: {inert(visible(problem, TEXT_LIMIT))}\n")
+
+    def notify(self, result: Result, options: NotifyOptions) -> None:
+        """Tell the hooks."""
+        from imagegate.notify.run import notify  # noqa: PLC0415 - only where somebody is told
+
+        notify(document_of(result), options, self.complain)
 
     def _console(self) -> Out:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from imagegate.cli import nearest
 from imagegate.errors import UsageError
+from imagegate.notify.arguments import add_notify, read_notify
+from imagegate.notify.hooks import NOBODY, NotifyOptions
 from imagegate.options import Options, wanted_clouds
 from imagegate.policy_info import policy_info
 from imagegate.report.formats import ALWAYS, FORMATS, files_of
 from imagegate.report.lines import output
 from imagegate.report.safe import TEXT_LIMIT, inert, visible
+from imagegate.report.stored import document_of
 from imagegate.report.terminal import render_result
 from imagegate.report.write import write_reports
 from imagegate.result import Result
@@ -65,6 +68,7 @@ def main(argv: Sequence[str]) -> int:
         return 4 if stop.code else 0
     from imagegate.prove import Proof
 
+    told = read_notify(given)
     policy = None if given.policy is None else _policy(given)
     clouds = _clouds(given, policy)
     proof = Proof(
@@ -74,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
         policy=None if policy is None else policy_info(policy),
         say=say,
     )
-    return finish(proof.run(), given.report_dir, formats=given.format)
+    return finish(proof.run(), given.report_dir, formats=given.format, told=told)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         "--format", action="append", default=[], type=form, metavar="NAME",
         help="write the report in this form too; may be repeated (imagegate report --help lists them)",
     )  # fmt: skip
+    add_notify(parser)
     return parser
 
 
@@ -180,6 +185,7 @@ def finish(
     next_command: str | None = None,
     complain: Callable[[str], None] = say,
     formats: Sequence[str] = (),
+    told: NotifyOptions = NOBODY,
 ) -> int:
     """Write the reports and print the result, with what to run next; the exit code."""
     code = int(result.exit_code)
@@ -191,6 +197,11 @@ def finish(
         code = min(code, 4, key=(4, 3, 2, 11, 1, 10, 6, 5, 0).index)
     console = output(sys.stdout, colour=True)
     render_result(result, console, verbose=True, next_command=next_command, report_path=folder, forms=files_of(formats))
+    sys.stdout.flush()
+    if told.hooks or told.silent:
+        from imagegate.notify.run import notify
+
+        notify(document_of(result), told, complain)
     return code
 
 
