@@ -154,13 +154,11 @@ def _help(commands: Mapping[str, Command]) -> str:
 
 def usage_error(message: str) -> int:
     """Say what is wrong with the command line, visibly, whatever it holds."""
-    from imagegate.report.safe import TEXT_LIMIT, visible
+    from imagegate.report.safe import TEXT_LIMIT, inert, visible
 
     for each in message.splitlines():
-        print(
-            visible(each, TEXT_LIMIT) if each.startswith(" ") else f"ERROR: {visible(each, TEXT_LIMIT)}",
-            file=sys.stderr,
-        )
+        shown = inert(visible(each, TEXT_LIMIT))
+        print(shown if each.startswith(" ") else f"ERROR: {shown}", file=sys.stderr)
     return USAGE
 
 

@@ -12,7 +12,9 @@ import pytest
 
 from imagegate.catalogue import packaged_root
 from imagegate.cli import nearest
+from imagegate.errors import UsageError
 from imagegate.model import Level, Severity
+from imagegate.notify.hooks import NotifyOptions, notify_options
 from imagegate.options import Options
 from imagegate.report.formats import ALWAYS, FORMATS
 from imagegate.report.language import from_locale
@@ -58,6 +60,17 @@ def run_options(config: pytest.Config) -> Options:
         fail_on_new=given["ig_fail_on_new"],
         **{name: given[dest] for name, dest in numbers.items() if given[dest] is not None},
     )
+
+
+def notifications(config: pytest.Config) -> NotifyOptions:
+    """Who is told what came of the run. Raises ``pytest.UsageError``."""
+    option = config.option
+    try:
+        return notify_options(
+            option.ig_notify, when=option.ig_notify_on, secret=option.ig_notify_secret, environment=os.environ
+        )
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _path(here: Path, given: str | None) -> Path | None:
