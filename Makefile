@@ -4,7 +4,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-FAST := tests/unit tests/property tests/checks tests/plugin tests/golden
+FAST := tests/unit tests/property tests/checks tests/plugin tests/golden tests/docs tests/deploy
 REAL := tests/contract tests/sandbox tests/real
 export PATH := $(abspath $(BIN)):$(PATH)
 
@@ -35,20 +35,25 @@ lint: $(READY)
 bench: $(READY) guest-tools
 	$(BIN)/python bench/run.py
 
+# the documentation site, in build/site; without network
 docs: $(READY)
 	$(BIN)/python -m imagegate.docs --write
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/site
 
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url pyproject.toml
+
+# everything; what users install (deploy/), in the same versions; the plugin's tests on the lowest versions
 lock: $(READY)
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url pyproject.toml --group dev -o tools/lock.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url pyproject.toml --group dev -c tools/oldest.txt -o tools/lock-oldest.txt
+	$(BIN)/$(LOCK) --group dev -o tools/lock.txt
+	$(BIN)/$(LOCK) --group build -c tools/lock.txt -o tools/lock-deploy.txt
+	$(BIN)/$(LOCK) --group tests -c tools/oldest.txt -o tools/lock-oldest.txt
 
 guest-tools:
 	@tools/guest-tools.sh
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest .mypy_cache .ruff_cache .pytest_cache
+	rm -rf build $(VENV) $(VENV)-oldest .mypy_cache .ruff_cache .pytest_cache
 
 $(READY): tools/lock.txt tools/bootstrap.sh pyproject.toml
 	@tools/bootstrap.sh $(VENV)

@@ -407,6 +407,16 @@ def test_a_debt_of_the_run_is_paid_first(past, undo):
     assert "protected again" in result.warnings[0]
 
 
+def test_an_undo_logs_in_to_all_that_the_target_was_seen_from(past, tmp_path, monkeypatch):
+    """What was done for a receiver goes back with the receiver's own credentials."""
+    past(truth(), replace(GOLDEN, deployment="d", seen_from=("web-prod", "nhn"))).did(PROTECT)
+    asked = []
+    monkeypatch.setattr(Undo, "_ask_clouds", lambda self, clouds, targets: asked.append(clouds) or World())
+    for clouds in ((), ("web-prod",), ("nhn",), ("other",)):
+        Undo(UndoOptions(run=RUN, report_dir=tmp_path / "reports", clouds=clouds)).plan()
+    assert asked == [{"nhn": ["KR1"], "web-prod": ["KR1"]}] * 3
+
+
 @pytest.mark.parametrize(("options", "wanted"), [({"clouds": ("other",)}, 0), ({"regions": ("KR2",)}, 0), ({"regions": ("kr1",)}, 1)])
 def test_cloud_and_region_narrow(past, undo, options, wanted):
     run = past(truth()).did(PROTECT)

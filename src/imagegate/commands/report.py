@@ -13,6 +13,7 @@ from imagegate.cli import USAGE, nearest, usage_error
 from imagegate.report.formats import ALWAYS, FORMATS
 from imagegate.report.language import LANGUAGES, from_locale
 from imagegate.report.past import Context
+from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.report.stored import REPORT, ReportError, read_report
 from imagegate.report.write import with_past, write_file, write_formats
 
@@ -42,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
         document = read_report(folder / REPORT)
         context = Context(language=given.lang or from_locale(os.environ))
         if set(names) - set(ALWAYS):
-            context = with_past(context, given.report_dir, document, _complain)
+            context = with_past(context, given.report_dir, document, _warn)
         if len(names) > 1:
             paths = [
                 *write_formats(document, folder, names, context),
@@ -83,8 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _complain(problem: str) -> None:
-    print(f"ERROR: {problem}", file=sys.stderr)
+def _warn(text: str) -> None:
+    print(f"warning: {visible(text, TEXT_LIMIT)}", file=sys.stderr)
 
 
 def _out(path: Path | None, chunks: Iterable[str]) -> None:

@@ -16,6 +16,9 @@ from imagegate.report.safe import without_lone_surrogates
 SEVERITIES = tuple(map(str, sorted(Severity, reverse=True)))
 """The worst first."""
 
+_MOST = (1 << 63) - 1
+"""What SQLite can hold; the version of a policy may be more."""
+
 
 class BriefError(UserError):
     """A report that lacks what it must have, or has it in another shape."""
@@ -135,7 +138,7 @@ def briefs_of_records(findings: Iterable[Record]) -> Iterator[Brief]:
     spots: dict[str, Spot] = {}
     try:
         for record in findings:
-            state = _state_of(record)
+            state = state_of_record(record)
             spot = _spot(record["target"])
             failed = state in FAILS
             yield Brief(
@@ -193,7 +196,8 @@ def spot_of(target: Target) -> Spot:
     )
 
 
-def _state_of(record: Record) -> State:
+def state_of_record(record: Record) -> State:
+    """How the pair of a stored finding fared. Raises ``KeyError`` or ``ValueError`` where it is none."""
     verdict = record["verdict"]
     if verdict == Verdict.UNKNOWN:
         return State.UNKNOWN if record["attestation"] is None else State.ATTESTED
@@ -245,9 +249,9 @@ def _maybe(value: Any) -> str | None:
 
 
 def _number(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 53:
+    if type(value) is not int or value < 0:
         raise TypeError(f"{value!r} is no count")
-    return value
+    return min(value, _MOST)
 
 
 def _moment(value: Any) -> datetime:

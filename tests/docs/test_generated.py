@@ -84,10 +84,13 @@ def page_of(check_id):
 
 def test_parameters_have_their_defaults_and_nested_ones_their_place():
     page = page_of("catalog-members-allowed")
-    assert "| `exact` | `false` |" in page
-    assert "| `allow[].project` | required | The project's id, as the cloud prints it. |" in page
-    assert "| `allow[].until` | none |" in page
-    assert '| `accept` | `["empty", "uninitialized"]` |' in page_of("linux-machine-id-reset")
+    assert "| `allow` | list of mappings | `[]` |" in page
+    assert "| `exact` | boolean | `false` |" in page
+    assert "| `allow[].project` | text | required | The project's id, as the cloud prints it. |" in page
+    assert "| `allow[].until` | day (YYYY-MM-DD) | none |" in page
+    accept = "list of `empty`, `uninitialized` or `missing`, at least one"
+    assert f'| `accept` | {accept} | `["empty", "uninitialized"]` |' in page_of("linux-machine-id-reset")
+    assert "| `default.protected` | boolean or `same` | none |" in page_of("catalog-copies-complete")
 
 
 def test_a_check_without_parameters_says_so():
