@@ -260,10 +260,21 @@ def test_words_carry_what_they_are_made_of(name: str, language: str) -> None:
             assert text == spoken(language).text(key, **values)
 
 
-MEANINGS = [
-    (0, {}, "compliant: everything that was required was seen, and no fail stands"),
-    (0, {"complete": False}, "nothing that was judged failed, but this run is not complete: it proves no compliance"),
-]
+@pytest.mark.parametrize(
+    ("meaning", "said"),
+    [
+        ("a fail stands", "미해결 실패가 있습니다"),
+        (
+            "a new fail stands (--fail-on-new); 1,234 old fails stand as well",
+            "이전부터의 미해결 실패도 1,234건 있습니다",
+        ),
+        ("what a later version says", "what a later version says"),
+    ],
+)
+def test_meanings_are_said_in_the_language_of_the_page(meaning: str, said: str) -> None:
+    document = document_of(cases.audit())
+    found = page(headed(run={**document.head["run"], "meaning": meaning}), "ko")
+    assert said in found.all("span", **{"class": "verdict"})[0][1]
 
 
 def test_a_compliant_run_says_so_in_green_and_an_incomplete_one_does_not() -> None:

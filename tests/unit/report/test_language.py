@@ -101,6 +101,9 @@ def test_every_word_is_asked_for() -> None:
 def test_meanings_of_exit_codes_are_those_of_the_other_forms() -> None:
     texts = spoken("en").texts
     assert {f"exit.{int(code)}": text for code, text in words.EXIT_WORDS.items()}.items() <= texts.items()
+    for code, text in words.OF_OLD_FAILS.items():
+        for n, old in ((1, "1 old fail stands"), (2000, "2,000 old fails stand")):
+            assert spoken("en").text(f"exit.old-{int(code)}", n=n) == text.format(old=old)
     assert (texts["exit.tolerated"], texts["exit.partial"]) == (words.TOLERATED, words.INCOMPLETE)
 
 

@@ -125,7 +125,8 @@ class Encoded:
         yield '"fingerprints":"' + "".join(row.fingerprint for row in rows) + '",\n'
         for name, column in columns.items():
             yield f'"{name}":{script_json(column)},\n'
-        yield f'"checks":{script_json([[visible(i), visible(title), s] for i, (_, title, s) in self.checks.items()])},\n'
+        checks = [[visible(name), visible(title), severity] for name, (_, title, severity) in self.checks.items()]
+        yield f'"checks":{script_json(checks)},\n'
         yield f'"names":{script_json(shown(self.names))},\n'
         for name in ("parameters", "times"):
             yield f'"{name}_table":[' + ",".join(getattr(self, name).lines) + "],\n"

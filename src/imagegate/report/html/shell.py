@@ -7,6 +7,7 @@ language; machine values are made visible and escaped by jinja2.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,7 @@ from imagegate.report.html.stories import capture_story, prove_story
 from imagegate.report.language import Words, check_words, words
 from imagegate.report.records import SEVERITIES
 from imagegate.report.safe import TEXT_LIMIT, visible
-from imagegate.report.words import EXIT_WORDS, INCOMPLETE, TOLERATED
+from imagegate.report.words import EXIT_WORDS, INCOMPLETE, OF_OLD_FAILS, TOLERATED
 
 FIRST = 50
 """So many findings are in the page itself, for viewers that run no scripts."""
@@ -30,6 +31,8 @@ ROWS = 200
 _GAPS = 8
 _NOTHING = "-"
 _TONES = {0: "good", 1: "bad", 10: "unseen", 11: "bad"}
+_MEANINGS = {text: f"exit.{int(code)}" for code, text in EXIT_WORDS.items()}
+_MEANINGS |= {TOLERATED: "exit.tolerated", INCOMPLETE: "exit.partial"}
 _OPTIONAL = ("baseline", "capture", "prove", "waivers", "attestations")
 
 
@@ -126,11 +129,14 @@ def _whole(head: Mapping[str, Any]) -> dict[str, Any]:
 def meaning(run: Mapping[str, Any], say: Say) -> Markup | str:
     """The exit code in words. What a command says in words of its own stays as it is."""
     said = run.get("meaning")
-    texts = {text: f"exit.{int(code)}" for code, text in EXIT_WORDS.items()}
-    texts |= {TOLERATED: "exit.tolerated", INCOMPLETE: "exit.partial"}
     if said is None:
         return say(f"exit.{run['exit_code']}")
-    return say(texts[said]) if said in texts else _visible(said)
+    if said in _MEANINGS:
+        return say(_MEANINGS[said])
+    for code, text in OF_OLD_FAILS.items():
+        if found := re.fullmatch(re.escape(text).replace(r"\{old\}", r"([\d,]+) old fails? stands?"), said):
+            return say(f"exit.old-{int(code)}", n=int(found[1].replace(",", "")))
+    return _visible(said)
 
 
 def _notes(run: Mapping[str, Any], say: Say) -> Iterator[Markup]:
