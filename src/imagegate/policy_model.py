@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from imagegate.errors import InputErrors, Mistake
 from imagegate.model import Check, Level, Target
-from imagegate.selectors import NO, Outcome, Selector
+from imagegate.selectors import NO, YES, Match, Outcome, Selector
 
 T = TypeVar("T", bound="Waiver | Attestation")
 
@@ -39,20 +39,28 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
-    """Lets a fail stand through ``until`` (UTC, inclusive). ``index`` counts from 0."""
+    """Lets a fail stand through ``until`` (UTC, inclusive). ``index`` counts from 0.
+
+    With ``fingerprint`` it covers that finding alone, and ``selector`` may be None; else that says which targets.
+    """
 
     index: int
     line: int
     check: str
-    selector: Selector
+    selector: Selector | None
     reason: str
     approved_by: str
     until: date
     ticket: str | None = None
+    fingerprint: str | None = None
 
     def in_force(self, today: date) -> bool:
         """Whether it still holds on this day (UTC)."""
         return today <= self.until
+
+    def match(self, target: Target) -> Match:
+        """Whether it may be about this target."""
+        return YES if self.selector is None else self.selector.match(target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +80,10 @@ class Attestation:
         """Whether it holds on this day (UTC)."""
         return self.on <= today <= self.until
 
+    def match(self, target: Target) -> Match:
+        """Whether it is about this target."""
+        return self.selector.match(target)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeRules:
@@ -82,10 +94,12 @@ class ScopeRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """``changed_targets``: the most targets that one run may change; ``waiver_days``: how far ahead waivers reach."""
+    """``changed_targets``: the most targets that one run may change; ``waiver_days``: how far ahead waivers reach;
+    ``waiver_targets``: how many targets one may match."""
 
     changed_targets: int
     waiver_days: int
+    waiver_targets: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +151,13 @@ class Policy:
 
     def waivers_matching(self, check_id: str, target: Target) -> tuple[Waiver, ...]:
         """All waivers for this check and target, expired ones too, in the order of the file."""
-        return tuple(waiver for waiver in self._waivers.get(check_id, ()) if waiver.selector.selects(target))
+        return tuple(
+            waiver for waiver in self._waivers.get(check_id, ()) if waiver.match(target).outcome is Outcome.YES
+        )
 
     def attestations_matching(self, check_id: str, target: Target) -> tuple[Attestation, ...]:
         """All attestations for this check and target, expired ones too, in the order of the file."""
-        return tuple(a for a in self._attestations.get(check_id, ()) if a.selector.selects(target))
+        return tuple(a for a in self._attestations.get(check_id, ()) if a.match(target).outcome is Outcome.YES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ def _format(name: str, file: str, module: str, text: str) -> Format:
 FORMATS = {
     each.name: each
     for each in (
+        _format("html", "report.html", "html", "one page to search, filter and print; it needs no network"),
         _format("sarif", "report.sarif", "sarif", "SARIF 2.1.0, for code scanning"),
         _format("ocsf", "ocsf.json", "ocsf", "OCSF Compliance Findings, for security lakes and SIEMs"),
         _format("csv", "findings.csv", "spreadsheet", "a row per finding, for spreadsheets"),

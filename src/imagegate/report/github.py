@@ -15,9 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagegate.report.build import Record
 from imagegate.report.past import Context
-from imagegate.report.records import gaps, place, policy_place, rank, saying, stands, worst
+from imagegate.report.records import Record, gaps, place, policy_place, rank, saying, stands, worst
 from imagegate.report.safe import inert, visible
 from imagegate.report.stored import Document
 from imagegate.report.words import plural

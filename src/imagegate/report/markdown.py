@@ -7,14 +7,14 @@ what does not fit is left out whole, and counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagegate.report.build import Record
 from imagegate.report.marking import code, inert_text
 from imagegate.report.past import Context
 from imagegate.report.records import (
+    Record,
     attestation_words,
     attested,
     fixed,
@@ -26,7 +26,7 @@ from imagegate.report.records import (
     waiver_words,
     worst,
 )
-from imagegate.report.safe import TEXT_LIMIT
+from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.report.stored import Document
 from imagegate.report.words import plural
 
@@ -68,38 +68,43 @@ class _Kept:
 
 def render(document: Document, context: Context) -> Iterator[str]:  # noqa: ARG001 - the words for CI jobs are English
     """The text in chunks, each a block of Markdown."""
-    head, kept = document.head, _Kept()
+    kept, room = _Kept(), _Room()
     for finding in document.findings:
         kept.add(finding)
-    size = 0
-    for block, instead in _blocks(head, kept):
-        chosen = block
-        if size + len(block.encode("utf-8")) > LIMIT - _RESERVE:
-            chosen = instead or ""
-        size += len(chosen.encode("utf-8"))
-        if chosen:
-            yield chosen
+    yield from _blocks(document.head, kept, room)
 
 
-def _blocks(head: Mapping[str, Any], kept: _Kept) -> Iterator[tuple[str, str | None]]:
-    """Each block, and what stands for it where it does not fit."""
-    yield "\n".join(_heading(head, kept.standing)) + "\n", None
-    yield "\n".join(_scope(head)) + "\n", "\nThe scope is too long for this place: see `report.txt`.\n"
-    yield "\n".join(_counts(head)) + "\n", None
+@dataclass(slots=True)
+class _Room:
+    """How many bytes are left."""
+
+    left: int = LIMIT - _RESERVE
+
+    def fit(self, lines: Iterable[str], instead: str | None = None) -> Iterator[str]:
+        """The lines as one block if all of it fits; else ``instead``."""
+        block = "\n".join(lines) + "\n"
+        if len(block.encode("utf-8")) > self.left:
+            if instead is None:
+                return
+            block = f"\n{instead}\n"
+        self.left -= len(block.encode("utf-8"))
+        yield block
+
+
+def _blocks(head: Mapping[str, Any], kept: _Kept, room: _Room) -> Iterator[str]:
+    yield from room.fit(_heading(head, kept.standing))
+    yield from room.fit(_scope(head), "The scope is too long for this place: see `report.txt`.")
+    yield from room.fit(_counts(head))
     shown = worst(kept.worst, ROWS)
     if shown:
-        yield (
-            "\n".join(_table(shown, kept.standing)) + "\n",
-            f"\n{plural(kept.standing, 'finding')} stand: see `report.txt`.\n",
-        )
-        yield from _details(shown[:DETAILS], kept.standing)
+        short = f"{plural(kept.standing, 'finding')} stand, too many for this place: see `report.txt`."
+        yield from room.fit(_table(shown, kept.standing), short)
+    short = f"{plural(kept.excused_count, 'finding')} waived, fixed or attested: see `report.txt`."
     if kept.excused:
-        yield (
-            "\n".join(_excused(kept)) + "\n",
-            f"\n{plural(kept.excused_count, 'finding')} excused: see `report.txt`.\n",
-        )
+        yield from room.fit(_excused(kept), short)
     if permissions := list(_permissions(head)):
-        yield "\n".join(permissions) + "\n", "\nThe policy's waivers are too many for this place: see `report.json`.\n"
+        yield from room.fit(permissions, "The policy's waivers are too many for this place: see `report.json`.")
+    yield from _details(shown[:DETAILS], kept.standing, room)
 
 
 def _heading(head: Mapping[str, Any], standing: int) -> Iterator[str]:
@@ -110,7 +115,7 @@ def _heading(head: Mapping[str, Any], standing: int) -> Iterator[str]:
     yield ""
     yield f"**{inert_text(run.get('meaning') or '', TEXT_LIMIT)}**" if run.get("meaning") else ""
     yield ""
-    yield f"Policy {code(policy['name'])} version {policy['version']}, run {code(run['id'])}, {run['finished']}"
+    yield f"Policy {code(policy['name'])} version {policy['version']}, run {code(run['id'])}, {code(run['finished'])}"
 
 
 def _scope(head: Mapping[str, Any]) -> Iterator[str]:
@@ -186,11 +191,17 @@ def _table(shown: list[Record], standing: int) -> Iterator[str]:
         yield f"… and {plural(standing - len(shown), 'more finding')} that stand, none of them worse: see `report.txt`."
 
 
-def _details(shown: list[Record], standing: int) -> Iterator[tuple[str, str | None]]:
+def _details(shown: list[Record], standing: int, room: _Room) -> Iterator[str]:
+    """Last of all, for there is no end to them."""
+    told = 0
     for finding in shown:
-        yield "\n".join(_detail(finding)) + "\n", None
-    if standing > len(shown):
-        yield f"\nDetails of {len(shown):,} of {plural(standing, 'finding')} at most are told here.\n", None
+        blocks = list(room.fit(_detail(finding)))
+        if not blocks:
+            break
+        told += 1
+        yield from blocks
+    if standing > told:
+        yield f"\nDetails of {told:,} of {plural(standing, 'finding')} are told here: see `report.txt` for all.\n"
 
 
 def _detail(finding: Record) -> Iterator[str]:
@@ -252,5 +263,5 @@ def _until(permission: Record) -> str:
 
 def _text(text: str) -> str:
     """Inside an element of HTML, where Markdown is not read: a code element, so that nothing is made a link."""
-    shown = code(text).strip("`").strip()
+    shown = visible(text).strip() or "(empty)"
     return f"<code>{shown.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')}</code>"

@@ -99,9 +99,9 @@ def _run_metrics(head: Mapping[str, Any], context: Context) -> Iterator[Metric]:
 
 def _standing(head: Mapping[str, Any], tally: _Tally) -> Iterator[Sample]:
     """Every check of the report, so that a series falls to 0 instead of ending, then what only findings name."""
-    known = {name: check["severity"] for name, check in head.get("checks", {}).items()}
-    known |= {check: severity for check, severity, _ in sorted(tally.standing) if check not in known}
-    for check, severity in known.items():
+    known = [(name, check["severity"]) for name, check in head.get("checks", {}).items()]
+    known += [(check, severity) for check, severity, _ in sorted(tally.standing)]
+    for check, severity in dict.fromkeys(known):
         for verdict in ("fail", "unknown"):
             labels = {"check": check, "severity": severity, "verdict": verdict}
             yield labels, tally.standing[check, severity, verdict]

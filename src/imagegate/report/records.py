@@ -10,14 +10,19 @@ from datetime import datetime
 from heapq import nsmallest
 from typing import Any
 
-from imagegate.report.build import Record
 from imagegate.report.safe import TEXT_LIMIT, visible
+
+Record = Mapping[str, Any]
 
 SCOPE = "imagegate-scope"
 """The name, beside those of checks, under which forms that know only findings tell what the run could not see."""
 
 SEVERITIES = ("low", "medium", "high", "critical")
 VERDICTS = ("pass", "fail", "unknown", "not-applicable")
+
+_INTERRUPTED = 2
+_STORIES = {"capture", "prove"}
+"""Commands that do more than judge: their end can be bad where all findings are good."""
 
 UNKNOWN_POLICY = "policy.yaml"
 """Stands for the policy's file in reports that do not tell it."""
@@ -132,7 +137,16 @@ def gaps(head: Mapping[str, Any]) -> Iterator[Gap]:
     With any of these a reader who sees the findings alone would see green where nothing was looked at. Unreachable
     targets are not among them: each has findings of its own, which are unknown.
     """
-    scope, run = head["scope"], head["run"]
+    found = list(_of_scope(head["scope"]))
+    yield from found
+    run, counts = head["run"], head["counts"]
+    code, command = run["exit_code"], run["command"]
+    standing = counts["fail"] - counts["waived"] - counts["fixed"] + counts["unknown"] - counts["attested"]
+    if code == _INTERRUPTED or (code and (command in _STORIES or not (found or standing))):
+        yield _gap(command if command in _STORIES else "run", run.get("meaning") or f"exit code {code}")
+
+
+def _of_scope(scope: Mapping[str, Any]) -> Iterator[Gap]:
     for catalog in scope["catalog"]:
         if not catalog["complete"]:
             what = f"{catalog.get('what', 'images')} of {catalog['cloud']}/{catalog['region']}"
@@ -142,14 +156,10 @@ def gaps(head: Mapping[str, Any]) -> Iterator[Gap]:
         yield _gap(f"instance {name}", f"instance {name} could not be looked for")
     for name in scope.get("unselected", ()):
         yield _gap(f"rule for {name}", f"no rule of the policy selects {name}")
-    if scope.get("limit") is not None:
-        yield _gap("limit", f"nothing was applied: {scope['limit']}")
     for text in scope.get("owed", ()):
         yield _gap("protection", text)
-    if run["command"] in {"capture", "prove"} and run["exit_code"] != 0:
-        yield _gap(run["command"], run.get("meaning") or f"exit code {run['exit_code']}")
-    elif run["exit_code"] in {2, 5} and not scope.get("unselected"):
-        yield _gap("run", run.get("meaning") or f"exit code {run['exit_code']}")
+    if scope.get("limit") is not None:
+        yield _gap("limit", f"nothing was applied: {scope['limit']}")
 
 
 def _gap(name: str, text: str) -> Gap:
