@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
 def _policy(document: Document, run: str, named: Path | None) -> Path:
     """The policy file of the run. Raises ``UsageError`` unless it is what it was, or was named."""
     policy = document.head["policy"]
-    known = policy.get("path")
+    known = policy.get("file")
     path = named if named is not None else Path(known) if isinstance(known, str) and known else None
     if path is None:
         raise UsageError(f"run {run} does not tell where its policy is: name it with --policy FILE")
