@@ -165,8 +165,9 @@ def _counts(head: Mapping[str, Any]) -> Iterator[str]:
     baseline = head.get("baseline")
     if baseline is not None:
         told = ", ".join(f"{number:,} {name}" for name, number in baseline["counts"].items())
+        before = "no run before" if baseline["run"] is None else f"run {code(baseline['run'])}"
         yield ""
-        yield f"Compared with run {code(baseline['run'])}: {inert_text(told)}"
+        yield f"Compared with {before}: {inert_text(told)}"
 
 
 def _table(shown: list[Record], standing: int) -> Iterator[str]:
