@@ -282,18 +282,7 @@ class Run:
         else:
             self._idle_rules = tuple(rule.index for rule in selection.rules_without_targets)
             self._refuse_idle_rules(selection.rules_without_targets)
-        pairs = [
-            Pair(
-                check=pair.check,
-                target=pair.target,
-                params=pair.params,
-                rule=pair.rule,
-                unseen=pair.unseen,
-                waivers=self.policy.waivers_matching(pair.check.id, pair.target),
-                attestations=self.policy.attestations_matching(pair.check.id, pair.target),
-            )
-            for pair in selection.pairs
-        ]
+        pairs = list(selection.pairs)
         if not (gate or self.options.images):
             pairs.extend(self._fleet_pairs())
         return pairs

@@ -165,9 +165,9 @@ def _counts(head: Mapping[str, Any]) -> Iterator[str]:
     baseline = head.get("baseline")
     if baseline is not None:
         told = ", ".join(f"{number:,} {name}" for name, number in baseline["counts"].items())
-        before = "no run before" if baseline["run"] is None else f"run {code(baseline['run'])}"
         yield ""
-        yield f"Compared with {before}: {inert_text(told)}"
+        with_what = f"run {code(baseline['run'])}" if baseline.get("run") else "no run, since there is none before"
+        yield f"Compared with {with_what}: {inert_text(told)}"
 
 
 def _table(shown: list[Record], standing: int) -> Iterator[str]:
