@@ -84,9 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--approved-by", type=_text, metavar="NAME", help="who allowed it; asked for on a terminal")
     parser.add_argument("--ticket", type=_text, metavar="TEXT", help="where the work on it is tracked")
     parser.add_argument("--any-subject", action="store_true", help="cover whatever the check finds wrong there")
-    parser.add_argument(
-        "--policy", type=Path, metavar="FILE", help="the policy, if it moved or changed since"
-    )
+    parser.add_argument("--policy", type=Path, metavar="FILE", help="the policy, if it moved or changed since")
     parser.add_argument("--checks", action="append", default=[], metavar="DIR", help="a folder of your own checks")
     parser.add_argument("--yes", action="store_true", help="do not ask before the policy is written")
     parser.add_argument(
@@ -98,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 def _policy(document: Document, run: str, named: Path | None) -> Path:
     """The policy file of the run. Raises ``UsageError`` unless it is what it was, or was named."""
     policy = document.head["policy"]
-    known = policy.get("path")
+    known = policy.get("file")
     path = named if named is not None else Path(known) if isinstance(known, str) and known else None
     if path is None:
         raise UsageError(f"run {run} does not tell where its policy is: name it with --policy FILE")
