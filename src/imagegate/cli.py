@@ -65,6 +65,7 @@ _COMMANDS = {
     "report": Command("imagegate.commands.report", (), "show a run's report again, in any form"),
     "history": Command("imagegate.commands.history", (), "the runs that are kept, and the trend; prune old ones"),
     "diff": Command("imagegate.commands.diff", (), "what changed from one run to another"),
+    "waive": Command("imagegate.commands.waive", (), "write a waiver for a finding of a run into the policy"),
     "checks": Command("imagegate.commands.checks", (), "list the checks, or explain one"),
     "policy": Command("imagegate.commands.policy", (), "check a policy file, or print the schema"),
     "demo": Command("imagegate.demo", (), "see it all at work on this machine"),
@@ -145,13 +146,11 @@ def _help(commands: Mapping[str, Command]) -> str:
 
 def usage_error(message: str) -> int:
     """Say what is wrong with the command line, visibly, whatever it holds."""
-    from imagegate.report.safe import TEXT_LIMIT, visible
+    from imagegate.report.safe import TEXT_LIMIT, inert, visible
 
     for each in message.splitlines():
-        print(
-            visible(each, TEXT_LIMIT) if each.startswith(" ") else f"ERROR: {visible(each, TEXT_LIMIT)}",
-            file=sys.stderr,
-        )
+        shown = inert(visible(each, TEXT_LIMIT))
+        print(shown if each.startswith(" ") else f"ERROR: {shown}", file=sys.stderr)
     return USAGE
 
 

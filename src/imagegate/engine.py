@@ -100,7 +100,7 @@ class Engine:
         if not far:
             return
         with self.settings.executor(min(self.settings.look_workers, len(far))) as executor:
-            futures = {executor.submit(self.look_at, *wanted[key], fresh=False): key for key in far}
+            futures = {executor.submit(self._look_afar, *wanted[key]): key for key in far}
             try:
                 for future in as_completed(futures):
                     self._looked(wanted[futures[future]][0], future.result(), needed)
@@ -112,6 +112,10 @@ class Engine:
                     if key not in self.facts:
                         self.facts[key] = all_unseen(wanted[key][1], INTERRUPTED, Owner.USER)
                 raise
+
+    def _look_afar(self, target: Target, probes: Collection[Probe[Any]]) -> Facts:
+        self.progress.began(target)
+        return self.look_at(target, probes, fresh=False)
 
     def _looked(self, target: Target, facts: Facts, needed: Collection[Probe[Any]]) -> None:
         self.facts[target.key] = facts

@@ -11,7 +11,7 @@ import pytest
 
 from imagegate.judge import Pair
 from imagegate.model import Finding, RemedyState, Target, Verdict
-from imagegate.report.safe import TEXT_LIMIT, visible
+from imagegate.report.safe import TEXT_LIMIT, inert, visible
 from imagegate.report.words import afterwards
 
 
@@ -92,7 +92,7 @@ def label_targets(targets: Iterable[Target]) -> dict[str, str]:
 
 
 def _readable(name: str) -> str:
-    return visible(name).replace("::", r":\x3a")
+    return inert(visible(name).replace("::", r":\x3a"))
 
 
 class CheckReport(pytest.TestReport):

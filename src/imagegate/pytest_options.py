@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import pytest
 
 from imagegate.catalogue import packaged_root
 from imagegate.cli import nearest
+from imagegate.errors import UsageError
 from imagegate.model import Level, Severity
+from imagegate.notify.hooks import NotifyOptions, notify_options
 from imagegate.options import Options
 from imagegate.report.formats import ALWAYS, FORMATS
+from imagegate.report.language import from_locale
 from imagegate.report.write import LATEST
 
 PACKAGED = "imagegate.checks"
@@ -50,11 +54,23 @@ def run_options(config: pytest.Config) -> Options:
         fix_level=Level.parse(level) if given["ig_fix"] else None,
         report_dir=here / (given["ig_report_dir"] or REPORT_DIR),
         formats=tuple(dict.fromkeys(given["ig_format"])),
+        language=given["ig_lang"] or from_locale(os.environ),
         fail_on=Severity.parse(given["ig_fail_on"] or "low"),
         baseline=LATEST if given["ig_baseline"] is None and given["ig_fail_on_new"] else given["ig_baseline"],
         fail_on_new=given["ig_fail_on_new"],
         **{name: given[dest] for name, dest in numbers.items() if given[dest] is not None},
     )
+
+
+def notifications(config: pytest.Config) -> NotifyOptions:
+    """Who is told what came of the run. Raises ``pytest.UsageError``."""
+    option = config.option
+    try:
+        return notify_options(
+            option.ig_notify, when=option.ig_notify_on, secret=option.ig_notify_secret, environment=os.environ
+        )
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _path(here: Path, given: str | None) -> Path | None:

@@ -22,7 +22,13 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-extensions", "--disable-quic"),
+    *(
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-default-apps",
+        "--disable-extensions",
+        "--disable-quic",
+    ),
     *("--disable-dev-shm-usage", "--hide-scrollbars", "--font-render-hinting=none", "--force-color-profile=srgb"),
 )
 PATIENCE_S = 30
@@ -111,6 +117,10 @@ class Browser:
     def command(self, name: str, **parameters: Any) -> Any:
         """A command of the DevTools protocol."""
         return self.driver.execute_cdp_cmd(name, parameters)
+
+    def metrics(self) -> dict[str, float]:
+        """What the browser has counted and timed so far, in seconds, once the domain Performance is enabled."""
+        return {one["name"]: one["value"] for one in self.command("Performance.getMetrics")["metrics"]}
 
     def media(self, **features: str) -> None:
         """Emulate media features: ``media(prefers_color_scheme="dark")``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -45,6 +45,12 @@ FORMATS = {
     )
 }
 """By name. A new form is a module with ``render`` and an entry here."""
+
+
+def files_of(names: Iterable[str]) -> tuple[str, ...]:
+    """The files that these forms are written to, beside those of every run."""
+    return tuple(FORMATS[name].file for name in dict.fromkeys(names) if name in FORMATS)
+
 
 ALWAYS = {"json": "report.json", "junit": "junit.xml", "text": "report.txt"}
 """Written by every run, whatever ``--format`` says."""

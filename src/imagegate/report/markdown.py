@@ -166,7 +166,8 @@ def _counts(head: Mapping[str, Any]) -> Iterator[str]:
     if baseline is not None:
         told = ", ".join(f"{number:,} {name}" for name, number in baseline["counts"].items())
         yield ""
-        yield f"Compared with run {code(baseline['run'])}: {inert_text(told)}"
+        with_what = f"run {code(baseline['run'])}" if baseline.get("run") else "no run, since there is none before"
+        yield f"Compared with {with_what}: {inert_text(told)}"
 
 
 def _table(shown: list[Record], standing: int) -> Iterator[str]:

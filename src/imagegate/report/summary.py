@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -22,9 +22,14 @@ _WHY = {"not-seen": "not seen", "target-gone": "on targets that are gone", "not-
 
 
 def summary_lines(
-    result: Result, *, quiet_targets: int, next_command: str | None, report_path: Path | None
+    result: Result,
+    *,
+    quiet_targets: int,
+    next_command: str | None,
+    report_path: Path | None,
+    forms: Sequence[str] = (),
 ) -> Iterator[Line]:
-    """Scope, counts, exit code, where the report is, and what to run next."""
+    """Scope, counts, exit code, where the report is (``forms`` are further files there), and what to run next."""
     policy = result.policy
     whose = f"imagegate {tool_version()} {result.command}, policy {visible(policy.name)} version {policy.version}"
     yield line(0, ("scope", "bold"), f" of {whose}, run {result.run_id}")
@@ -51,9 +56,11 @@ def summary_lines(
     style = "bold green" if code is ExitCode.COMPLIANT and result.complete and not result.tolerated else "bold red"
     yield line(2, (f"exit code {int(code)}", style), f": {meaning(result)}")
     if report_path is not None:
-        yield line(0, ("report", "bold"), f" {report_path}")
+        told = f" (also {', '.join(forms)})" if forms else ""
+        yield line(0, ("report", "bold"), f" {report_path}{told}")
     if next_command is not None:
-        yield line(0, ("next", "bold"), f" {next_command}")
+        command = next_command.startswith(("imagegate ", "pytest "))
+        yield line(0, ("next", "bold"), f" {next_command}", whole=command)
 
 
 def _counts(counts: Counts) -> str:

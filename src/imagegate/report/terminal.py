@@ -49,10 +49,13 @@ def render_result(
     verbose: bool = False,
     next_command: str | None = None,
     report_path: Path | None = None,
+    forms: Sequence[str] = (),
 ) -> None:
-    """Print the whole result."""
+    """Print the whole result; ``forms`` are further files beside those that ``report_path`` always has."""
     limit = None if verbose else SHOWN_TARGETS
-    lines = result_lines(result, verbose=verbose, limit=limit, next_command=next_command, report_path=report_path)
+    lines = result_lines(
+        result, verbose=verbose, limit=limit, next_command=next_command, report_path=report_path, forms=forms
+    )
     show(lines, console)
 
 
@@ -62,7 +65,13 @@ def render(result: Result, *, next_command: str | None = None) -> Iterator[str]:
 
 
 def result_lines(
-    result: Result, *, verbose: bool, limit: int | None, next_command: str | None, report_path: Path | None
+    result: Result,
+    *,
+    verbose: bool,
+    limit: int | None,
+    next_command: str | None,
+    report_path: Path | None,
+    forms: Sequence[str] = (),
 ) -> Iterator[Line]:
     """All lines of a result."""
     groups = _by_target(result.findings)
@@ -75,7 +84,7 @@ def result_lines(
         yield line(0, f"… and {plural(len(shown) - limit, 'more target')} with a problem: see the report")
         yield BLANK
     yield from summary_lines(
-        result, quiet_targets=len(groups) - len(shown), next_command=next_command, report_path=report_path
+        result, quiet_targets=len(groups) - len(shown), next_command=next_command, report_path=report_path, forms=forms
     )
 
 
