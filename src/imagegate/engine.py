@@ -30,7 +30,7 @@ from imagegate.model import (
     Unseen,
     Verdict,
 )
-from imagegate.pairs import by_target, union
+from imagegate.pairs import by_target, probes_by_target, union
 from imagegate.plan import Grant, Plan, make_plan, needs_a_person, over_limit, refuse_all
 from imagegate.probes.server import SERVER
 from imagegate.progress import Progress, Silent
