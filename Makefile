@@ -53,7 +53,7 @@ guest-tools:
 	@tools/guest-tools.sh
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest .mypy_cache .ruff_cache .pytest_cache
+	rm -rf build $(VENV) $(VENV)-oldest .mypy_cache .ruff_cache .pytest_cache
 
 $(READY): tools/lock.txt tools/bootstrap.sh pyproject.toml
 	@tools/bootstrap.sh $(VENV)

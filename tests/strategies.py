@@ -142,6 +142,7 @@ source_images = st.builds(
     probes.SourceImageFact, image_id=maybe, image=st.none() | images, hidden=st.booleans(), gone=maybe, current=maybe
 )
 disk_spaces = st.builds(probes.DiskSpaceFact, free_kb=st.integers(0, 300) | numbers)
+disk_uses = st.builds(probes.DiskUseFact, used_kb=numbers, size_kb=numbers)
 fstab_entries = st.lists(
     st.builds(
         probes.FstabEntry,
@@ -192,11 +193,13 @@ waivers = st.builds(
             check=foreign,
             until=days,
             used=st.integers(0, 3),
+            matches=st.integers(0, 30),
             line=st.integers(1, 9),
         ),
         max_size=4,
     ).map(tuple),
     complete=st.booleans(),
+    most=st.integers(0, 20),
 )
 
 # ---- Windows guests, the origin image, the console
@@ -394,6 +397,7 @@ consoles = st.builds(probes.ConsoleFact, ticked=st.booleans())
 FACTS: Mapping[type[Probe[Any]], st.SearchStrategy[Any]] = {
     probes.CopiesProbe: copies,
     probes.DiskSpace: disk_spaces,
+    probes.DiskUse: disk_uses,
     probes.File: files,
     probes.FlavorProbe: flavors,
     probes.FstabProbe: fstabs,
@@ -443,6 +447,7 @@ all_probes: st.SearchStrategy[Probe[Any]] = st.one_of(
         members=st.booleans(),
     ),
     st.builds(probes.DiskSpace, path=foreign),
+    st.builds(probes.DiskUse, path=foreign),
     st.builds(probes.FstabProbe, path=foreign),
     st.builds(probes.ProxyProbe, files=st.lists(foreign, max_size=3).map(tuple)),
     st.builds(probes.Registry, path=foreign, name=maybe),

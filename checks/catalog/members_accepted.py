@@ -32,6 +32,7 @@ from imagegate import (
 )  # fmt: skip
 from imagegate.dates import moment
 from imagegate.errors import Unobserved
+from imagegate.leaving import on_its_way_out
 from imagegate.probes import IMAGE, MEMBERS, MEMBERSHIP, Member
 
 
@@ -45,8 +46,8 @@ class Wanted(Params):
 def applies(seen: Facts, want: Wanted) -> str | None:
     """Only shared images are accepted."""
     image = seen[IMAGE]
-    if image.status in {"deleted", "pending_delete"}:
-        return f"the image is {image.status}"
+    if (leaving := on_its_way_out(seen)) is not None:
+        return leaving
     if image.visibility != "shared":
         return f"the image is {image.visibility or '(none)'}: nobody has to accept it"
     return None if image.mine or seen[MEMBERSHIP].members else "the image is shared with no project of ours"

@@ -30,6 +30,7 @@ from pydantic import Field
 from imagegate import (
     Check, Facts, Fix, Kind, Level, Note, Params, Phase, Refusal, Severity, Step, Violation, steps,
 )  # fmt: skip
+from imagegate.leaving import on_its_way_out
 from imagegate.probes import IMAGE, MEMBERS
 
 Narrow = Literal["private", "shared"]
@@ -43,12 +44,6 @@ class Wanted(Params):
         default=["private", "shared"], min_length=1, description="Who may see the image."
     )
     shared_with_nobody: bool = Field(default=True, description="A shared image may be without members.")
-
-
-def applies(seen: Facts, want: Wanted) -> str | None:
-    """Leave images alone that are being deleted."""
-    status = seen[IMAGE].status
-    return f"the image is {status}" if status in {"deleted", "pending_delete"} else None
 
 
 def lonely(seen: Facts) -> bool:
@@ -118,7 +113,7 @@ CHECK = Check(
     needs=(IMAGE,),
     uses=(MEMBERS,),
     params=Wanted,
-    applies=applies,
+    applies=on_its_way_out,
     evaluate=evaluate,
     plan=plan,
     fix=Fix.SOMETIMES,

@@ -31,6 +31,7 @@ if [[ -z $after || $after == "$before" ]]; then
 fi
 run=$(cd "$reports/$after" && pwd -P)
 echo "report=$run" >> "$GITHUB_OUTPUT"
+cat "$run/annotations.txt" # workflow commands: GitHub reads them in the log
 if [[ -s $run/report.sarif ]]; then echo "sarif=$run/report.sarif" >> "$GITHUB_OUTPUT"; fi
 if (($(wc -c < "$run/report.md") <= summary_limit)); then
     cat "$run/report.md" >> "${GITHUB_STEP_SUMMARY:?}"

@@ -30,10 +30,11 @@ from imagegate.catalogue import Catalogue, load_catalogue, packaged_root
 from imagegate.engine import Engine
 from imagegate.errors import UsageError, UserError
 from imagegate.judge import Pair, judge
-from imagegate.model import Level, Probe, Seen, Source, Target, Unseen
+from imagegate.model import Level, Observation, Probe, Seen, Source, Target, Unseen
 from imagegate.options import Options
 from imagegate.policy import load_policy
 from imagegate.policy_model import Policy
+from imagegate.probes.disk import DiskUse
 from imagegate.probes.identity import BOOT, BootFact
 from imagegate.probes.image import ImageFact
 from imagegate.probes.server import FLAVOR, SERVER
@@ -54,6 +55,7 @@ from imagegate.transports.openstack.transport import OpenStack
 _LOST_S = 30.0
 """How long the catalog may take to show an image whose request got no answer."""
 _AGAIN_S = 1.0
+_ROOT = DiskUse(path="/")
 
 Confirm = Callable[[Sequence[str]], bool]
 """Shown what is about to be captured; False refuses it."""
@@ -241,11 +243,22 @@ class Capture:
         return target, region
 
     def _boot(self, engine: Engine, target: Target) -> BootFact | None:
-        """The boot of the guest, None where it cannot be looked at (it is off, or no Linux guest)."""
+        """The boot of the guest, None where it cannot be looked at (it is off, or no Linux guest). The same look tells
+        how much of its root file system is used."""
         if target.guest is None:
             return None
-        seen = engine.look_at(target, [BOOT], fresh=True).observation(BOOT)
-        return seen.value if isinstance(seen, Seen) and seen.origin is None else None
+        seen = engine.look_at(target, [BOOT, _ROOT], fresh=True)
+        self._note_root(seen.observation(_ROOT))
+        boot = seen.observation(BOOT)
+        return boot.value if isinstance(boot, Seen) and boot.origin is None else None
+
+    def _note_root(self, seen: Observation | None) -> None:
+        """What was seen last stands, also when the instance is off later."""
+        if isinstance(seen, Seen):
+            told = {"used": seen.value.used_kb * 1024, "size": seen.value.size_kb * 1024}
+            self.state = replace(self.state, root={**told, "at": f"{seen.at:%Y-%m-%dT%H:%M:%SZ}"})
+        elif isinstance(seen, Unseen) and "used" not in (self.state.root or {}):
+            self.state = replace(self.state, root={"unseen": seen.reason})
 
     def _check_again(
         self, engine: Engine, target: Target, pairs: Sequence[Pair], way: Way, boot: BootFact | None

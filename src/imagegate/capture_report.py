@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from imagegate.capture_left import how_to_go_on
 from imagegate.model import Facts
+from imagegate.permissions import together
 from imagegate.policy_info import policy_info
 from imagegate.result import ExitCode, Result, ScopeInfo, Story
 
 if TYPE_CHECKING:
     from imagegate.capture import Capture
 
+NOT_LOOKED = "the guest was not looked at"
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -55,6 +57,7 @@ def tell(capture: Capture) -> Result:
         problems=tuple(problem for result in results for problem in result.problems),
         story=_story(capture),
         explanations={name: about for result in results for name, about in result.explanations.items()},
+        granted=together(result.granted for result in results),
     )
 
 
@@ -81,7 +84,7 @@ def _scope(scopes: Sequence[ScopeInfo]) -> ScopeInfo:
 
 
 def _story(capture: Capture) -> Story:
-    state, image, stop = capture.state, capture.image, capture.stop
+    state, image, stop, root = capture.state, capture.image, capture.stop, capture.state.root
     record: dict[str, Any] = {
         "instance": {"id": state.server, "name": state.instance},
         "name": state.name,
@@ -90,7 +93,10 @@ def _story(capture: Capture) -> Story:
         "asked_at": state.asked_at,
         "image": None if state.image is None else {"id": state.image, "name": image.name if image else state.name},
         "size": None if image is None else image.size,
-        "root_gb": capture.source_gb or (image.min_disk if image else None),
+        "min_disk": None if image is None else image.min_disk,
+        "root_gb": capture.source_gb,
+        "root": None if root is None or "unseen" in root else dict(root),
+        "root_unseen": (root or {"unseen": NOT_LOOKED}).get("unseen"),
         "bound": dict(capture.bound),
         "gate": state.gate,
         "planned": list(capture.planned),
@@ -99,6 +105,13 @@ def _story(capture: Capture) -> Story:
     }
     code, meaning = _code(capture)
     return Story(key="capture", record=record, lines=tuple(_lines(capture)), code=code, meaning=meaning)
+
+
+def used_of(root: Mapping[str, Any] | None) -> str:
+    """How much of the root disk was used, as ``df`` shows it; or why that is not known."""
+    if root is None or "unseen" in root:
+        return f"used of the root disk: not seen ({(root or {}).get('unseen', NOT_LOOKED)})"
+    return f"used of the root disk: {size_of(root['used'])} of {size_of(root['size'])}, seen {root['at']}"
 
 
 def _code(capture: Capture) -> tuple[ExitCode | None, str | None]:
@@ -132,9 +145,10 @@ def _lines(capture: Capture) -> Iterator[str]:
         yield f"image {image.id}: {image.name}, {image.status}, {image.visibility}, " + (
             "protected" if image.protected else "not protected"
         )
-        root = capture.source_gb or image.min_disk
-        disk = f", of a root disk of {root} GB" if root else ""
-        yield f"size {size_of(image.size)}{disk} (an image may be larger than what is used of the disk)"
+        least = "min_disk not said" if image.min_disk is None else f"min_disk {image.min_disk} GB"
+        volume = f", of a root volume of {capture.source_gb} GB" if capture.source_gb else ""
+        yield f"size {size_of(image.size)}, {least}{volume} (an image may be larger than what is used of the disk)"
+        yield used_of(state.root)
     if capture.stop is not None:
         yield f"stopped: {capture.stop.reason}"
     if capture.unfinished:

@@ -18,12 +18,11 @@ refused    nothing was asked for, and nothing will be
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from imagegate.durable import write_whole
 from imagegate.errors import UsageError
 
 FILE = "capture.json"
@@ -35,7 +34,8 @@ STAGES = ("gate", "asking", "made", "active", "done", "refused")
 class State:
     """One capture. ``clouds`` as in ``Discovery``'s argument; paths are absolute; times are ISO 8601, UTC.
 
-    ``instance`` is what the command line named, ``server`` its id. ``fix_level`` None: no ``--fix``.
+    ``instance`` is what the command line named, ``server`` its id. ``fix_level`` None: no ``--fix``. ``root`` is what
+    the guest's root file system told, ``{"used": bytes, "size": bytes, "at": time}``, or ``{"unseen": reason}``.
     """
 
     run: str
@@ -57,28 +57,12 @@ class State:
     asked_at: str | None = None
     image: str | None = None
     gate: dict[str, Any] | None = None
+    root: dict[str, Any] | None = None
 
 
 def write_state(folder: Path, state: State) -> None:
     """Put ``state`` on disk; ``OSError`` if it cannot be, and then the one before it is still there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / FILE
-    temporary = folder / f".{FILE}.{secrets.token_hex(4)}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"v": FORMAT, **asdict(state)}, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    write_whole(folder, FILE, {"v": FORMAT, **asdict(state)})
 
 
 def read_state(folder: Path) -> State:

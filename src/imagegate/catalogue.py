@@ -79,8 +79,9 @@ def load_catalogue(roots: Sequence[Path]) -> Catalogue:
         if not root.is_dir():
             raise CatalogueError(f"{root}: no such folder of checks")
         for path in check_files(root):
+            place = path.relative_to(root.resolve()).as_posix()
             source = path.read_bytes()
-            fingerprint.update(f"{path.relative_to(root).as_posix()}\n{len(source)}\n".encode() + source)
+            fingerprint.update(f"{place}\n{len(source)}\n".encode() + source)
             try:
                 entry = load_entry(path)
             except CatalogueError as error:

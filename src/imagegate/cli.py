@@ -62,6 +62,8 @@ _COMMANDS = {
     "prove": Command("imagegate.commands.prove", (), "boot two servers from an image: do they share an identity?"),
     "undo": Command("imagegate.commands.undo", (), "take back what a run with --fix changed"),
     "report": Command("imagegate.commands.report", (), "show a run's report again, in any form"),
+    "history": Command("imagegate.commands.history", (), "the runs that are kept, and the trend; prune old ones"),
+    "diff": Command("imagegate.commands.diff", (), "what changed from one run to another"),
     "checks": Command("imagegate.commands.checks", (), "list the checks, or explain one"),
     "policy": Command("imagegate.commands.policy", (), "check a policy file, or print the schema"),
     "demo": Command("imagegate.demo", (), "see it all at work on this machine"),

@@ -181,7 +181,7 @@ class Gate:
         """Write the reports and say what it all means."""
         if self._result is None:
             return
-        self._result = result = self._final(self._result, session, exitstatus)
+        self._result = result = self._run.compared(self._final(self._result, session, exitstatus))
         try:
             self._folder = self._screen.write(result, self._options)
         except OSError as error:

@@ -17,6 +17,7 @@ from imagegate.model import Level, Severity
 from imagegate.notify.hooks import NotifyOptions, notify_options
 from imagegate.options import Options
 from imagegate.report.formats import ALWAYS, FORMATS
+from imagegate.report.write import LATEST
 
 PACKAGED = "imagegate.checks"
 REPORT_DIR = "reports"
@@ -33,6 +34,8 @@ def run_options(config: pytest.Config) -> Options:
         "look_timeout_s": "ig_look_timeout",
         "max_unknown": "ig_max_unknown",
         "lock_timeout_s": "ig_lock_timeout",
+        "keep_runs": "ig_keep_runs",
+        "keep_days": "ig_keep_days",
     }
     level = given["ig_fix_level"] or "safe"
     return Options(
@@ -51,6 +54,8 @@ def run_options(config: pytest.Config) -> Options:
         report_dir=here / (given["ig_report_dir"] or REPORT_DIR),
         formats=tuple(dict.fromkeys(given["ig_format"])),
         fail_on=Severity.parse(given["ig_fail_on"] or "low"),
+        baseline=LATEST if given["ig_baseline"] is None and given["ig_fail_on_new"] else given["ig_baseline"],
+        fail_on_new=given["ig_fail_on_new"],
         **{name: given[dest] for name, dest in numbers.items() if given[dest] is not None},
     )
 
@@ -87,7 +92,7 @@ def _mistakes(given: dict[str, Any]) -> Iterator[str]:
     for name in given["ig_format"]:
         if name not in FORMATS and name not in ALWAYS:
             yield f"--format {name}: there is no such form{nearest(name, FORMATS)}; there are {', '.join(FORMATS)}"
-    for name, least in (("look_workers", 1), ("max_unknown", 0)):
+    for name, least in (("look_workers", 1), ("max_unknown", 0), ("keep_runs", 1), ("keep_days", 0)):
         value = given[f"ig_{name}"]
         if value is not None and value < least:
             yield f"--{name.replace('_', '-')} {value}: at least {least}"

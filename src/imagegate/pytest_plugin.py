@@ -81,6 +81,13 @@ OPTIONS = (
     _value("fail-on", _REPORTS, "low|medium|high|critical", "lowest severity whose fail makes the exit code 1 (low)",
            choices=("low", "medium", "high", "critical")),
     _value("max-unknown", _REPORTS, "N", "tolerate so many targets that could not be judged (0)", type=int),
+    _value("baseline", _REPORTS, "RUN|latest",
+           "tell what is new, changed and resolved since this run; latest: the last complete one of this policy"),
+    _flag("fail-on-new", _REPORTS,
+          "only fails that are new against the baseline (latest), or worse, make the exit code 1"),
+    _value("keep-runs", _REPORTS, "N", "afterwards remove older runs than the newest N of each policy and command",
+           type=int),
+    _value("keep-days", _REPORTS, "N", "afterwards remove runs that ended more than N days ago", type=int),
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from imagegate.report.words import plural, tool_version
 from imagegate.report.write import write_reports
 from imagegate.result import Result
 from imagegate.run import Consent, Run
+from imagegate.runs.keeping import pruned_after
 
 if TYPE_CHECKING:
     from imagegate.notify.hooks import NotifyOptions
@@ -53,6 +54,7 @@ class Screen:
         self.quiet = self._cli and self._verbosity < 2
         if self._cli:
             config.option.verbose = self._verbosity - 1 if not self.quiet else -1 if config.option.collectonly else -2
+        self._pruned = 0
         self._progress = TerminalProgress(output(sys.stderr, colour=config.option.color != "no"))
         self.progress: Progress = Silent() if self._verbosity < 0 else self._progress
 
@@ -115,16 +117,18 @@ class Screen:
             reporter.stats.update({name: reports for name, reports in kept.items() if reports})
 
     def write(self, result: Result, options: Options) -> Path | None:
-        """Write the reports."""
+        """Write the reports, then remove the runs that need not be kept."""
         if options.report_dir is None:
             return None
-        return write_reports(
+        folder = write_reports(
             result,
             options.report_dir,
             next_command=self._next(result),
             say=self.complain,
             formats=options.formats,
         )
+        self._pruned = pruned_after(options.report_dir, options.keep_runs, options.keep_days, self.complain)
+        return folder
 
     def show(self, reporter: Any, result: Result, folder: Path | None) -> None:
         """Print the result."""
@@ -140,6 +144,8 @@ class Screen:
         else:
             verbose = self._verbosity > 0
             render_result(result, console, verbose=verbose, next_command=advice, report_path=folder, forms=self._forms)
+            if self._pruned:
+                show([line(0, f"{plural(self._pruned, 'old run')} removed")], console)
         sys.stdout.flush()
 
     def complain(self, problem: str) -> None:

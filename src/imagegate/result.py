@@ -8,7 +8,9 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
+from imagegate.baseline import Baseline, Since
 from imagegate.model import Facts, Finding, RemedyState, Severity, Verdict
+from imagegate.permissions import Granted
 from imagegate.plan import Plan
 from imagegate.transports import Auditor, CatalogScope
 
@@ -116,7 +118,9 @@ class Result:
 
     ``facts`` are by target key, the latest ones; ``facts_before`` those of targets that were mended, from before.
     ``owed`` tells of protections that an earlier run lifted and this one could not put back. ``explanations`` are what
-    the checks say of themselves: the four sections of their page, by id.
+    the checks say of themselves: the four sections of their page, by id. With ``fail_on_new`` only fails that are new
+    against ``baseline``, or worse than there, count for the exit code; without a baseline all are new. ``granted`` are
+    all waivers and attestations of the policy.
     """
 
     run_id: str
@@ -140,6 +144,9 @@ class Result:
     problems: tuple[str, ...] = ()
     story: Story | None = None
     explanations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    baseline: Baseline | None = None
+    fail_on_new: bool = False
+    granted: Sequence[Granted] = ()
 
     @property
     def counts(self) -> Counts:
@@ -160,7 +167,7 @@ class Result:
         broken = {RemedyState.FAILED, RemedyState.NOT_VERIFIED}
         if self.limit is not None or self.owed or any(finding.remedy.state in broken for finding in self.findings):
             return ExitCode.FIX_FAILED
-        if any(finding.stands and finding.check.severity >= self.fail_on for finding in self.findings):
+        if any(finding.check.severity >= self.fail_on and self.counted(finding) for finding in self.findings):
             return ExitCode.FAIL
         if self.unknown_targets > self.max_unknown or self.lost:
             return ExitCode.UNKNOWN
@@ -168,6 +175,24 @@ class Result:
         if not self.findings or nothing or self.scope.unselected:
             return ExitCode.NOTHING
         return ExitCode.COMPLIANT
+
+    def since(self, finding: Finding) -> Since | None:
+        """What a fail that stands is, seen from the baseline; None without one."""
+        if self.baseline is None or not finding.stands:
+            return None
+        return self.baseline.fails.get((finding.check.id, finding.target.key))
+
+    def counted(self, finding: Finding) -> bool:
+        """Whether a finding is a fail that stands, and with ``fail_on_new`` one that did not stand before as it is."""
+        if not (finding.stands and self.fail_on_new):
+            return finding.stands
+        since = self.since(finding)
+        return since is None or since.worse
+
+    @property
+    def old_fails(self) -> int:
+        """How many fails stand that ``fail_on_new`` lets pass."""
+        return sum(finding.stands and not self.counted(finding) for finding in self.findings)
 
     @property
     def unknown_targets(self) -> int:
@@ -182,7 +207,7 @@ class Result:
 
     @property
     def tolerated(self) -> bool:
-        """Whether fails or unknowns stand that ``--fail-on`` and ``--max-unknown`` let pass."""
+        """Whether fails or unknowns stand that ``--fail-on``, ``--fail-on-new`` and ``--max-unknown`` let pass."""
         return bool(self.unknown_targets) or any(finding.stands for finding in self.findings)
 
 

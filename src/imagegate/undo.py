@@ -105,6 +105,13 @@ def changes(entries: Iterable[Entry]) -> list[Entry]:
     return [e for e in reversed(list(entries)) if e.owes is None and e.restores is None]
 
 
+def has_way_back(entry: Entry) -> bool:
+    """Whether a change may be in effect that there is a step to take back."""
+    ending = entry.ending
+    untouched = ending is not None and ending.end in {End.FAILED, End.REFUSED} and not ending.changed
+    return not untouched and _inverse(entry)[0] is not None
+
+
 def probes_for(entries: Iterable[Entry]) -> tuple[Probe[Any], ...]:
     """What must be looked at to plan the undo of ``entries``."""
     return tuple(dict.fromkeys(probe for e in entries for step in [_inverse(e)[0]] if step for probe in step.reads))

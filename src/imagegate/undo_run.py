@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from imagegate.model import Kind, Level, Target
 from imagegate.plan import Grant
 from imagegate.progress import Progress, Silent
 from imagegate.recover import pay_debts
+from imagegate.report.write import busy
 from imagegate.result import ExitCode
 from imagegate.transports import Transport
 from imagegate.undo import GOOD, TargetUndo, plan_undo, probes_for
@@ -84,6 +86,8 @@ class Undo:
         self.run_id = f"{self.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self.run_folder = find_run(options.report_dir, options.run)
         self.report_dir = self.run_folder.parent
+        self._held = contextlib.ExitStack()
+        self._held.enter_context(busy(self.run_folder))
         self.warnings: list[str] = []
         self._progress = progress or Silent()
         self._engine: Engine | None = None
@@ -152,6 +156,7 @@ class Undo:
 
     def close(self) -> None:
         """End all connections; idempotent."""
+        self._held.close()
         if self._engine is not None:
             self._engine.close()
 

@@ -569,9 +569,8 @@ def test_this_machine(make, identity, site) -> None:
     assert (facts[identity].content, facts[OPTION].state) == ("id", "absent")
 
 
-def test_what_no_linux_transport_can_do(make, identity, site) -> None:
-    transport = make(Host(name="win", address="192.0.2.1", transport=Via.WINRM))
-    assert reason(look(transport, identity, name="win"), identity) == "win: WinRM is not supported yet"
+def test_a_guest_that_the_inventory_does_not_name(make, identity, site) -> None:
+    transport = make(Host(name="here", address="here", transport=Via.LOCAL))
     facts = transport.look(Target(kind=Kind.INSTANCE, id="x", name="x"), [identity], timeout_s=1, fresh=True)
     assert reason(facts, identity) == "x: no inventory entry tells how to reach it"
     assert facts.observation(identity).owner is Owner.USER

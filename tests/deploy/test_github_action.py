@@ -105,6 +105,13 @@ def test_no_input_is_run_or_split(runner, name):
     assert after <= ({HOSTILE} if name == "report-dir" else {"reports"})
 
 
+def test_a_name_with_a_star_is_not_made_one_of_a_file(runner):
+    (runner.work / "build-db").touch()
+    done = runner.step("Judge", policy="policy.yaml", instances="build-*", args="--facts=before.jsonl")
+    assert done.returncode == 4
+    assert "build-*" in done.stdout + done.stderr
+
+
 def test_no_name_is_taken_for_an_option(runner):
     done = runner.step("Judge", policy="policy.yaml", instances="--help", args="--facts=before.jsonl")
     assert done.returncode == 4

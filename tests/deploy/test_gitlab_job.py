@@ -82,6 +82,13 @@ def test_no_variable_is_run_or_split(job, name):
         assert HOSTILE in done.stdout + done.stderr, "the word arrives whole"
 
 
+def test_a_name_with_a_star_is_not_made_one_of_a_file(job):
+    (job.work / "build-db").touch()
+    done = job(IMAGEGATE_POLICY="policy.yaml", IMAGEGATE_INSTANCES="build-*", IMAGEGATE_ARGS="--facts=before.jsonl")
+    assert done.returncode == 4
+    assert "build-*" in done.stdout + done.stderr
+
+
 def test_a_run_that_never_was_leaves_nothing_to_show(job):
     done = job(IMAGEGATE_POLICY="no-such-policy.yaml")
     assert done.returncode == 4

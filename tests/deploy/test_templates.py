@@ -1,9 +1,12 @@
 """The templates keep the rules of those who read them: official schemas, linters, and what is good practice."""
 
+import ast
 import json
 import re
 import subprocess
+import sys
 from datetime import UTC, datetime
+from importlib.metadata import packages_distributions
 
 import kubernetes_validate
 import pytest
@@ -205,3 +208,36 @@ def test_the_templates_are_all_read_here():
     assert {path.name for path in others} == {"imagegate-audit.service", "imagegate-audit.timer", "prometheus.conf"}
     for path in YAMLS:
         assert list(yaml.safe_load_all(path.read_text("utf-8")))
+
+
+def test_what_imagegate_imports_is_what_users_install():
+    """A package that only the developers' environment has would be missed by users alone."""
+    providers = packages_distributions()
+    shipped = {plain(name) for name, _ in pins(CLONE / "tools" / "lock-deploy.txt")}
+    missing = set()
+    for path in (CLONE / "src" / "imagegate").rglob("*.py"):
+        if "services" in path.parts:  # run by the sandbox's own Python
+            continue
+        for module in imported(ast.parse(path.read_text("utf-8"))):
+            names = {plain(name) for name in providers.get(module, [module])}
+            if module not in sys.stdlib_module_names | OPTIONAL | {"imagegate"} and not names & shipped:
+                missing.add(f"{path.relative_to(CLONE)}: {module}")
+    assert missing == set()
+
+
+OPTIONAL = {"ansible"}
+"""Used where they are installed; the code says what else."""
+
+
+def plain(name):
+    """A distribution's name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).casefold()
+
+
+def imported(tree):
+    """The first words of all modules that a file imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module.partition(".")[0]

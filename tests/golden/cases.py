@@ -21,15 +21,20 @@ from imagegate import (
     Severity,
     Step,
     Violation,
+    policy_model,
     probes,
     steps,
 )
+from imagegate.baseline import Baseline, Change, Former, Since
 from imagegate.errors import Owner
 from imagegate.judge import Pair, judge
 from imagegate.model import After, Finding, Probe, Remedy, RemedyState, Seen, Target, Unseen, Verdict
+from imagegate.permissions import Granted
 from imagegate.plan import Grant, Plan, make_plan, over_limit, refuse_all
 from imagegate.probes import IMAGE, MEMBERS, FileFact, FileKind, ImageFact, Member, MembersFact
+from imagegate.probes.waivers import WaiverState
 from imagegate.result import PolicyInfo, Result, ScopeInfo, Unreachable
+from imagegate.selectors import Condition, Selector
 from imagegate.transports import Auditor, CatalogScope
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
@@ -53,6 +58,7 @@ class Waiver:
     until: date
     ticket: str | None = None
     line: int = 31
+    fingerprint: str | None = None
 
     def in_force(self, today: date) -> bool:
         return today <= self.until
@@ -323,7 +329,63 @@ def audit() -> Result:
         warnings=("the inventory's web-03 is the name of several servers (a, b): name it by id",), requests=31,
     )  # fmt: skip
     auditors = (Auditor(cloud="nhn", user="auditor", project=PROJECT, roles=("reader", "member")),)
-    return result(pairs, seen, scope=scope, auditors=auditors, complete=False)
+    return result(pairs, seen, scope=scope, auditors=auditors, complete=False, granted=permissions())
+
+
+def permissions() -> tuple[Granted, ...]:
+    """The policy's waivers and attestations, one in each state."""
+
+    def waiver(index: int, state: WaiverState, matches: int, until: date, **more: Any) -> Granted:
+        parts: dict[str, Any] = {
+            "check": MEMBERS_ALLOWED.id, "reason": "migrating", "approved_by": "platform-security",
+            "selector": Selector(kind=Kind.IMAGE, conditions=(
+                Condition(attribute="name", alternatives=("golden-legacy*", "golden-old")),
+            )),
+        }  # fmt: skip
+        made = policy_model.Waiver(**{**parts, "index": index, "line": 31 + 6 * index, "until": until, **more})
+        return Granted(what="waiver", permission=made, matches=matches, state=state)
+
+    word = policy_model.Attestation(
+        index=0, line=70, check=TICK.id, selector=Selector(kind=Kind.INSTANCE), statement="ticked",
+        by="release-engineering", on=date(2026, 11, 20), until=date(2027, 5, 20),
+    )  # fmt: skip
+    return (
+        waiver(0, WaiverState.IN_FORCE, 1, date(2026, 12, 31), ticket="OPS-1234"),
+        waiver(1, WaiverState.EXPIRED, 1, date(2026, 1, 31), check=PROTECTED.id, approved_by="x", reason="old"),
+        waiver(2, WaiverState.UNUSED, 0, date(2027, 1, 31), selector=None, fingerprint="1641e4dbdeb2ef5d"),
+        waiver(3, WaiverState.OVER_BROAD, 214, date(2027, 1, 31), selector=Selector(kind=Kind.IMAGE)),
+        waiver(4, WaiverState.ENDING_SOON, 2, date(2026, 11, 30)),
+        Granted(what="attestation", permission=word, matches=3, state=WaiverState.IN_FORCE),
+    )
+
+
+def since() -> Result:
+    """The audit against an earlier one: something new, changed, as before, resolved, and out of sight."""
+    made = audit()
+    stands = [(finding.check.id, finding.target.key) for finding in made.findings if finding.stands]
+    known = [
+        Since(change=Change.NEW, worse=True, first_seen="2026-11-22T10:15:12.500Z"),
+        Since(change=Change.CHANGED, worse=True, first_seen="2026-11-01T08:00:00.000Z"),
+        Since(change=Change.CHANGED, worse=False, first_seen=None),
+        *[Since(change=Change.SAME, worse=False, first_seen="2026-11-01T08:00:00.000Z")] * len(stands),
+    ]
+    gone = {name: getattr(image("golden-gone", 9), name) for name in ("kind", "id", "name", "cloud", "region", "owner")}
+    former = Former(
+        check=PROTECTED.id, severity="medium", fingerprint="00112233aabbccdd", target=gone, why="in-order",
+        first_seen="2026-11-01T08:00:00.000Z", resolved_after_s=1822512.5,
+    )  # fmt: skip
+    lost = replace(former, check=MEMBERS_ALLOWED.id, severity="high", resolved_after_s=None)
+    return replace(
+        made,
+        fail_on_new=True,
+        baseline=Baseline(
+            run="20261121T101500Z-77aa",
+            finished=NOW - timedelta(days=1),
+            fails=dict(zip(stands, known, strict=False)),
+            resolved=(former,),
+            not_resolved=tuple(replace(lost, why=why) for why in ("not-seen", "target-gone", "not-required")),
+        ),
+    )
 
 
 def catalog(what: str, region: str, *, pages: int = 3, count: int = 214, **more: Any) -> CatalogScope:
@@ -381,7 +443,15 @@ def hostile() -> Result:
     )  # fmt: skip
     auditors = (Auditor(cloud=HOSTILE, user=HOSTILE, project=HOSTILE, roles=(HOSTILE,)),)
     policy = PolicyInfo(name=HOSTILE, version=1, title=HOSTILE, digest="sha256:" + "ab" * 32, file=HOSTILE)
-    made = result(pairs, seen, scope=scope, auditors=auditors, policy=policy, limit=HOSTILE)
+    first, *_ = permissions()
+    assert isinstance(first.permission, policy_model.Waiver)
+    granted = replace(
+        first, permission=replace(
+            first.permission, reason=HOSTILE, approved_by=HOSTILE, ticket=HOSTILE,
+            selector=Selector(kind=Kind.IMAGE, conditions=(Condition(attribute="tag", alternatives=(HOSTILE,)),)),
+        )
+    )  # fmt: skip
+    made = result(pairs, seen, scope=scope, auditors=auditors, policy=policy, limit=HOSTILE, granted=(granted,))
     wrong = Violation(subject=HOSTILE, expected=HOSTILE, actual=HOSTILE, hint=HOSTILE)
     after = After(verdict=Verdict.FAIL, observed_at=LATER, violations=(wrong,), reason=HOSTILE)
     first, *rest = made.findings
@@ -396,3 +466,4 @@ def empty() -> Result:
 
 
 CASES = {"audit": audit, "compliant": compliant, "fixed": fixed, "limit": limit, "hostile": hostile, "empty": empty}
+CASES["since"] = since

@@ -27,6 +27,7 @@ class Slip:
     """A waiver or an attestation in force, or not."""
 
     until: Any
+    fingerprint: str | None = None
 
     def in_force(self, today):
         return today <= self.until

@@ -276,3 +276,8 @@ def test_an_inverse_takes_back_what_the_step_read_or_says_that_there_is_no_way(s
         assert back.done(again)
     else:
         assert basis(step, again) == basis(step, before)
+
+
+@given(all_steps)
+def test_what_a_step_brings_to_light_is_looked_at_right_after_it(step):
+    assert set(step.reveals) <= set(step.reads)

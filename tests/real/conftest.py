@@ -4,6 +4,7 @@ import signal
 
 import pytest
 from tests.real import recipe
+from tests.real.killing import behind_traps
 from tests.real.support import running
 
 from imagegate import sandbox
@@ -37,3 +38,11 @@ def cloud(tmp_path_factory):
     """Keystone and two empty Glances, for tests that change images: each makes its own, under names of its own."""
     with running(tmp_path_factory.mktemp("cloud") / "run", services=sandbox.IMAGE_SERVICES) as box:
         yield box
+
+
+@pytest.fixture(scope="session")
+def killing(tmp_path_factory):
+    """A whole sandbox without guests, whose services stand behind traps that kill commands."""
+    folder = tmp_path_factory.mktemp("killed")
+    with running(folder / "run") as box, behind_traps(box, folder) as scene:
+        yield scene

@@ -5,289 +5,24 @@ answered. Nothing else of the process happens between two requests that anybody 
 ``IMAGEGATE_KILLED=all`` kills it at all points of the table, and before and after every single request.
 """
 
-import contextlib
 import itertools
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from tests.real.guests import Compute
-from tests.real.support import Proxy, User, rerouted, running, validate
+from tests.real.killing import ALL, NAME, at, wait
 
 from imagegate.capture_left import left_behind
 from imagegate.capture_state import read_state
-from imagegate.sandbox import net
 
 pytestmark = pytest.mark.real
 
-ALL = os.environ.get("IMAGEGATE_KILLED") == "all"
-NAME = "web-01"
-SERVICES = ("nova", "glance-KR1", "glance-KR2")
-NUMBERS = itertools.count()
 
-COMMANDS = """
-import json, os, sys
-import imagegate.commands.capture, imagegate.commands.undo, imagegate.cli
-import imagegate.capture, imagegate.pytest_gate, imagegate.undo_run
-import imagegate.transports.openstack.copying, imagegate.report.terminal, rich.console
-out = os.dup(1)
-os.dup2(2, 1)
-for line in sys.stdin:
-    argv = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        code = imagegate.cli.main(argv)
-        sys.stdout.flush()
-        os._exit(code)
-    os.write(out, f"pid {child}\\n".encode())
-    os.write(out, f"ended {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\\n".encode())
-"""
-"""The command line in a child for each line of stdin. What it needs is imported once."""
-
-
-# the traps
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One request of the capture, and where its files stood then."""
-
-    service: str
-    method: str
-    path: str
-    body: str
-    stage: str
-    gated: bool
-    verified: int
-
-    def is_a(self, words):
-        """Whether it is what ``words`` say: service, method, end of the path, and a text of the body."""
-        service, method, path, *text = words.split()
-        here = self.path.partition("?")[0]
-        fits = path == "*" or here.endswith(path)
-        return (self.service, self.method) == (service, method) and fits and all(one in self.body for one in text)
-
-
-class Trap:
-    """Kills a process at a request. ``when`` gets the requests so far, the one at hand last."""
-
-    def __init__(self, reports):
-        self.reports = reports
-        self.set()
-
-    def set(self, when=None, *, after=False):
-        """Wait for another one; None: only count."""
-        self.when, self.after = when, after
-        self.pid, self.run, self.sprung = None, None, False
-        self.requests = []
-
-    def note(self, service, method, path, body):
-        state = {}
-        if self.run is None:
-            self.run = next((p.parent.name for p in self.reports.glob("*Z-*/capture.json")), None)
-        if self.run is not None:
-            state = json.loads((self.reports / self.run / "capture.json").read_text())
-        journals = [p.read_text() for p in self.reports.glob(f"{self.run}-*/journal.jsonl")]
-        text = body.decode() if body and len(body) < 4096 and body[:1] in b"{[" else ""
-        request = Request(
-            service=service, method=method, path=path, body=text, stage=state.get("stage", "gate"),
-            gated=state.get("gate") is not None, verified=sum(one.count('"verified"') for one in journals),
-        )  # fmt: skip
-        self.requests.append(request)
-        return request
-
-    def spring(self, *, after):
-        """Kill, if this is the moment; whether it was."""
-        if self.when is None or self.sprung or after != self.after or not self.when(self.requests):
-            return False
-        while self.pid is None:
-            time.sleep(0.001)
-        os.kill(self.pid, signal.SIGKILL)
-        with contextlib.suppress(FileNotFoundError):
-            while Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX":
-                time.sleep(0.001)
-        self.sprung = True
-        return True
-
-
-class Front(Proxy):
-    """A service of the sandbox behind a trap."""
-
-    def __init__(self, port, service, trap):
-        super().__init__(port)
-        self.service, self.trap = service, trap
-
-    def ask(self, method, path, body, headers):
-        self.trap.note(self.service, method, path, body)
-        if self.trap.spring(after=False):
-            return None
-        answer = super().ask(method, path, body, headers)
-        return None if self.trap.spring(after=True) else answer
-
-
-# the scene
-
-
-class Scene:
-    """A u2 instance without a guest, a policy with all kinds of fixes, and the command line."""
-
-    def __init__(self, box, folder):
-        self.box, self.folder = box, folder
-        self.reports = folder / "reports"
-        self.reports.mkdir()
-        self.compute = Compute(box)
-        self.here, self.there = User(box, "golden", "KR1"), User(box, "golden", "KR2")
-        self.prod = User(box, "web-prod")
-        self.trap = Trap(self.reports)
-        self._make_server()
-        environ = dict(os.environ, OS_CLIENT_CONFIG_FILE=str(box.clouds_yaml), XDG_STATE_HOME=str(folder / "state"))
-        with (folder / "said.log").open("wb") as log:
-            self.commands = subprocess.Popen(
-                [sys.executable, "-c", COMMANDS], cwd=folder, env=environ, stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, stderr=log, text=True,
-            )  # fmt: skip
-
-    def _make_server(self):
-        admin = User(self.box, "admin")
-        record = {"name": "base", "visibility": "public", "disk_format": "raw", "container_format": "bare"}
-        base = admin.create(**record)
-        admin.call("PUT", f"/v2/images/{base}/file", b"\0" * 1024)
-        headers = {**self.compute.headers, "X-OpenStack-Nova-API-Version": "2.37"}
-        listed = net.request(self.compute.port, "GET", "/v2.1/flavors", headers=headers).json()["flavors"]
-        flavor = next(one["id"] for one in listed if one["name"] == "u2.c1m2")
-        server = {"name": NAME, "imageRef": base, "flavorRef": flavor, "networks": "none"}
-        made = net.request(self.compute.port, "POST", "/v2.1/servers", body={"server": server}, headers=headers)
-        assert made.status == 202, made.body
-        wait(lambda: self.compute.server(NAME)["status"] == "ACTIVE")
-
-    def policy(self):
-        """A policy for an image with a name of its own; and that name."""
-        name = f"golden-k{next(NUMBERS)}"
-        checks = {
-            "catalog-image-protected": None,
-            "catalog-members-allowed": {"require": [{"project": self.prod.project}]},
-            "catalog-properties-conform": {"properties": {"role": "web"}},
-            "catalog-copies-complete": {"regions": ["KR2"], "copy_missing": True},
-            "catalog-status-usable": None,
-        }
-        text = {
-            "policy": "golden",
-            "version": 1,
-            "scope": {"clouds": {"sandbox": ["KR1"]}},
-            "rules": [
-                {"for": {"instance": {"name": NAME}}, "require": {"capture-instance-stopped": None}},
-                {"for": {"image": {"name": f"{name}*", "owner": "self", "region": "KR1"}}, "require": checks},
-                {
-                    "for": {"image": {"property.image_type": "snapshot", "region": "KR1"}},
-                    "require": {"catalog-name-conforms": {"pattern": ".*-[0-9]{8}", "rename": "{name}-20261123"}},
-                },
-            ],
-        }
-        path = self.folder / f"{name}.json"
-        path.write_text(json.dumps(text))
-        return name, path
-
-    def command(self, *argv):
-        """Run the command line; the exit code."""
-        self.commands.stdin.write(json.dumps([*map(str, argv), "--report-dir", str(self.reports)]) + "\n")
-        self.commands.stdin.flush()
-        self.trap.pid = int(self.commands.stdout.readline().split()[1])
-        return int(self.commands.stdout.readline().split()[1])
-
-    def said(self):
-        return (self.folder / "said.log").read_text()[-4000:]
-
-    def capture(self, when=None, *, after=False):
-        """A capture that is killed where ``when`` says so; its name."""
-        if self.compute.server(NAME)["status"] != "ACTIVE":
-            self.compute.act(NAME, {"os-start": None}, "ACTIVE")
-        for folder in self.reports.iterdir():
-            folder.rename(self.folder / f"old-{folder.name}-{next(NUMBERS)}")
-        name, policy = self.policy()
-        self.trap.set(when, after=after)
-        code = self.command(
-            "capture", NAME, "--name", name, "--policy", policy, "--fix", "--fix-level", "disruptive"
-        )  # fmt: skip
-        assert code == (0 if when is None else -signal.SIGKILL), self.said()
-        return name
-
-    def resume(self, when=None, *, after=False):
-        """Go on, to the end or to the next point; the exit code."""
-        run = self.run
-        self.trap.set(when, after=after)
-        code = self.command("capture", "--resume", run)
-        assert when is None or code == -signal.SIGKILL, (code, self.said())
-        return code
-
-    @property
-    def run(self):
-        (path,) = self.reports.glob("*Z-*/capture.json")
-        return path.parent.name
-
-    @property
-    def report(self):
-        report = json.loads((self.reports / self.run / "report.json").read_text())
-        validate(report)
-        return report
-
-    def images(self, name):
-        """The images of the capture: in its own region, and copies."""
-        both = (self.here.images().values(), self.there.images().values())
-        return tuple([one for one in images if one["name"].startswith(name)] for images in both)
-
-    def assert_finished(self, name):
-        """Whatever went before: there is one image and one copy of it, as the policy wants them."""
-        (image,), (copy,) = self.images(name)
-        assert (image["name"], image["status"], image["protected"]) == (f"{name}-20261123", "active", True)
-        assert (image["visibility"], image["role"]) == ("shared", "web")
-        assert list(self.here.members(image["id"])) == [self.prod.project]
-        assert (copy["status"], copy["source_image_id"], copy["protected"]) == ("active", image["id"], True)
-        assert "imagegate_copying" not in copy
-        state = read_state(self.reports / self.run)
-        assert (state.stage, state.image) == ("done", image["id"])
-        assert self.compute.server(NAME)["status"] == "SHUTOFF"
-        assert (self.report["capture"]["left"], self.report["capture"]["image"]["id"]) == (None, image["id"])
-
-    def clear(self, name):
-        for user, images in zip((self.here, self.there), self.images(name), strict=True):
-            for image in images:
-                user.delete(image["id"])
-
-
-def wait(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("killed")
-    with running(folder / "run") as box:
-        made = Scene(box, folder)
-        with contextlib.ExitStack() as fronts:
-            for service in SERVICES:
-                front = fronts.enter_context(Front(box.ports[service], service, made.trap))
-                fronts.enter_context(rerouted(box, service, front.port))
-            yield made
-        made.commands.kill()
-        with made.commands:
-            made.commands.wait()
+@pytest.fixture
+def scene(killing):
+    return killing
 
 
 # the points
-
-
-def at(words, count=1):
-    """The n-th request that is what ``words`` say."""
-    return lambda requests: requests[-1].is_a(words) and sum(one.is_a(words) for one in requests) == count
 
 
 def audited(requests):
@@ -422,7 +157,7 @@ def test_killed_before_and_after_every_request_a_capture_is_finished(scene):
     for number, after in itertools.product(range(1, len(requests) + 1), (False, True)):
         if after and requests[number - 1].method == "GET":
             continue  # a look more changes nothing
-        name = scene.capture(lambda all_, number=number: len(all_) == number, after=after)
+        name = scene.capture(lambda all_, number=number: len(all_) == number, after=after, surely=False)
         assert scene.resume() == 0, (number, after, requests[number - 1], scene.said())
         scene.assert_finished(name)
         scene.clear(name)

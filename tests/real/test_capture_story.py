@@ -119,23 +119,23 @@ def test_an_image_of_an_unprepared_instance_is_proven_unfit(box, raw, policy, tm
     assert [one["name"] for one in said.report["prove"]["servers"] if not one["removed"]] == []
 
 
-@pytest.mark.usefixtures("raw")
-def test_a_proof_that_is_interrupted_while_its_servers_are_made_leaves_nothing(box, policy, tmp_path):
+def struck_while_waiting(box, policy, reports, number):
+    """A proof that gets a signal while its servers are made; the exit code."""
     command = [
         *(sys.executable, "-u", "-m", "imagegate", "prove", "golden-raw", "--policy", str(policy)),
-        *("--report-dir", str(tmp_path / "reports")),
+        *("--report-dir", str(reports)),
     ]
     environment = dict(os.environ, PYTHONWARNINGS="ignore", OS_CLIENT_CONFIG_FILE=str(box.clouds_yaml))
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
             if line.startswith("waiting until both servers"):
-                process.send_signal(signal.SIGINT)
+                process.send_signal(number)
                 break
-        output, errors = process.communicate(timeout=120)
-    assert process.returncode == 2, output + errors
-    report = json.loads((tmp_path / "reports/latest/report.json").read_text())
-    validate(report)
-    assert [one["removed"] for one in report["prove"]["servers"]] == [True, True]
+        process.communicate(timeout=120)
+    return process.returncode
+
+
+def assert_nothing_left(box):
     compute = Compute(box)
     listed = net.request(compute.port, "GET", "/v2.1/servers", headers=compute.headers).json()["servers"]
     assert [server["name"] for server in listed] == [NAME]
@@ -143,6 +143,32 @@ def test_a_proof_that_is_interrupted_while_its_servers_are_made_leaves_nothing(b
     while guests.known(box.root) != (NAME,):
         assert time.monotonic() < deadline, guests.known(box.root)
         time.sleep(0.1)
+
+
+@pytest.mark.usefixtures("raw")
+def test_a_proof_that_is_interrupted_while_its_servers_are_made_leaves_nothing(box, policy, tmp_path):
+    reports = tmp_path / "reports"
+    assert struck_while_waiting(box, policy, reports, signal.SIGINT) == 2
+    report = json.loads((reports / "latest/report.json").read_text())
+    validate(report)
+    assert [one["removed"] for one in report["prove"]["servers"]] == [True, True]
+    assert_nothing_left(box)
+
+
+@pytest.mark.usefixtures("raw")
+def test_real_clones_of_a_killed_proof_are_removed_by_its_name(box, policy, tmp_path):
+    reports = tmp_path / "reports"
+    assert struck_while_waiting(box, policy, reports, signal.SIGKILL) == -signal.SIGKILL
+    (path,) = reports.glob("*/prove.json")
+    left = {server["name"] for server in json.loads(path.read_text())["servers"]}
+    deadline = time.monotonic() + 60
+    while not left <= set(guests.known(box.root)):
+        assert time.monotonic() < deadline, guests.known(box.root)
+        time.sleep(0.1)
+    cleaned = imagegate("prove", "--clean", path.parent.name, reports=reports, clouds_yaml=box.clouds_yaml)
+    assert cleaned.code == 0, cleaned.stdout + cleaned.stderr
+    assert all(f"server {name} (" in cleaned.stdout for name in left)
+    assert_nothing_left(box)
 
 
 def test_gate_fix_stop_capture_killed_resumed_compliant_and_proven(box, raw, policy, tmp_path):
@@ -174,6 +200,8 @@ def test_gate_fix_stop_capture_killed_resumed_compliant_and_proven(box, raw, pol
     image = images(box)[GOLDEN]
     assert (made["stage"], made["image"]["id"], made["size"]) == ("done", image["id"], image["size"])
     assert made["gate"]["exit_code"] == 0
+    assert 0 < made["root"]["used"] < made["root"]["size"], "seen before it was stopped, and kept over the kill"
+    assert (made["min_disk"], made["root_unseen"]) == (image["min_disk"], None)
     gate = json.loads((reports / made["gate"]["report"]).read_text())
     assert {f["check"]: f["remedy"]["state"] for f in gate["findings"]} == {
         "linux-machine-id-reset": "verified", "capture-instance-stopped": "verified",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagegate.capture_left import LeftBehind, how_to_go_on, left_behind
-from imagegate.capture_report import size_of
+from imagegate.capture_report import size_of, used_of
 from imagegate.capture_state import STAGES, State, read_state, write_state
 from imagegate.capturing import (
     Stop,
@@ -184,14 +184,14 @@ def test_a_state_of_an_unknown_stage_is_refused(tmp_path):
         read_state(tmp_path)
 
 
-REPORTS = Path("reports").absolute()
 HELD = ImageFact(
     id="img-1", name="golden-a", owner="p", mine=True, status="active", visibility="private", protected=True
 )  # fmt: skip
 
 
-def told(stage, *, image=None, left=None, seen=None, folder=REPORTS):
-    return list(how_to_go_on(replace(STATE, stage=stage, image=image), left or LeftBehind(), seen, folder))
+def told(stage, *, image=None, left=None, seen=None, folder=None, **more):
+    state = replace(STATE, stage=stage, image=image, **more)
+    return list(how_to_go_on(state, left or LeftBehind(), seen, folder or Path("reports").absolute()))
 
 
 def test_every_stage_says_what_exists_and_how_to_go_on():
@@ -229,8 +229,7 @@ def test_what_is_open_comes_before_how_to_go_on_and_changes_of_the_instance_can_
     ]
     assert "image list --property source_image_id=img-1" in lines[-3]
     assert lines[-2:] == ["or clean up: imagegate undo r-gate-2", "or clean up: imagegate undo r-gate"]
-    with_hosts = how_to_go_on(replace(STATE, stage="gate", inventory="/h.yaml"), left, None, REPORTS)
-    assert list(with_hosts)[-1] == "or clean up: imagegate undo r-gate --inventory /h.yaml"
+    assert told("gate", left=left, inventory="/h.yaml")[-1] == "or clean up: imagegate undo r-gate --inventory /h.yaml"
 
 
 def journalled(folder, run, step, *, end=None, changed=True):
@@ -268,3 +267,16 @@ def test_what_is_left_is_read_from_the_journals_of_the_run_alone(tmp_path):
 )  # fmt: skip
 def test_sizes_are_for_people(size, text):
     assert size_of(size) == text
+
+
+@pytest.mark.parametrize(
+    ("root", "text"),
+    [
+        ({"used": 3 * 1024**3, "size": 20 * 1024**3, "at": "2026-11-22T10:15:00+00:00"},
+         "used of the root disk: 3.0 GiB of 20.0 GiB, seen 2026-11-22T10:15:00+00:00"),
+        ({"unseen": "no route to host"}, "used of the root disk: not seen (no route to host)"),
+        (None, "used of the root disk: not seen (the guest was not looked at)"),
+    ],
+)  # fmt: skip
+def test_the_use_of_the_root_disk_is_seen_or_not_seen_and_never_guessed(root, text):
+    assert used_of(root) == text

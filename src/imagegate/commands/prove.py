@@ -24,7 +24,7 @@ from imagegate.report.safe import TEXT_LIMIT, inert, visible
 from imagegate.report.stored import document_of
 from imagegate.report.terminal import render_result
 from imagegate.report.write import write_reports
-from imagegate.result import Result
+from imagegate.result import ExitCode, Result
 
 if TYPE_CHECKING:
     from imagegate.policy_model import Policy
@@ -42,6 +42,8 @@ examples:
   imagegate prove IMAGE --policy golden.yaml          flavor, network, key … from the policy's section prove
   imagegate prove IMAGE --cloud nhn --flavor m2.c1m2 --volume-size 20
       a flavor without a local disk boots from a volume
+  imagegate prove --clean 20260510T090000Z-3f2a
+      remove the servers of a proof that was killed
   imagegate prove IMAGE --cloud sandbox --region KR1 --flavor u2.c1m2 --address-from metadata:sandbox_address \\
       --ssh-port 2222 --ssh-config ~/.cache/imagegate/sandbox/run/ssh_config
       in the sandbox, whose servers have no networks: their address stands in their metadata
@@ -50,12 +52,14 @@ Nothing secret is kept: of ids only digests, keyed with a key that is thrown awa
 known to anybody, so they are taken as they come (the report says so); --check-host-keys demands known ones, for images
 whose host keys a certificate authority signs at boot.
 
-Killed with SIGKILL it cannot remove its servers: they are called ig-prove-RUN-a and -b.
+Killed with SIGKILL it cannot remove its servers: the next prove with the same --report-dir does, or prove --clean RUN.
+Only those are removed that the run has written down before it made them (RUN/prove.json), and that carry its mark.
 
-exit codes: 0 all differ, 1 an equal pair, 10 something could not be seen, 11 something could not be removed,
-4 usage or policy error, 2 interrupted, 3 internal error
+exit codes: 0 all differ (with --clean: nothing is left), 1 an equal pair, 10 something could not be seen, 11 something
+could not be removed, 4 usage or policy error, 2 interrupted, 3 internal error
 """
 
+_REMOVAL_S = 180.0
 _ADDRESS = re.compile(r"addresses(:.+)?|metadata:.+")
 
 
@@ -66,7 +70,12 @@ def main(argv: Sequence[str]) -> int:
         given = parser.parse_args(list(argv))
     except SystemExit as stop:
         return 4 if stop.code else 0
+    if given.clean is not None:
+        return _clean(given)
+    if given.image is None:
+        raise UsageError("prove: IMAGE must be given (or --clean RUN)")
     from imagegate.prove import Proof
+    from imagegate.prove_report import again
 
     told = read_notify(given)
     policy = None if given.policy is None else _policy(given)
@@ -76,8 +85,10 @@ def main(argv: Sequence[str]) -> int:
         boots=_boots(given, policy),
         clouds=clouds,
         policy=None if policy is None else policy_info(policy),
+        report_dir=given.report_dir.absolute(),
         say=say,
     )
+    say(f"run {proof.run_id}; if it is killed, this removes its servers: {again(proof.run_id, given.report_dir)}")
     return finish(proof.run(), given.report_dir, formats=given.format, told=told)
 
 
@@ -89,7 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("image", metavar="IMAGE", help="the image, by id or by name")
+    parser.add_argument("image", metavar="IMAGE", nargs="?", help="the image, by id or by name")
+    parser.add_argument("--clean", metavar="RUN", help="remove the servers that this run has left, and nothing else")
     where = parser.add_argument_group("where")
     where.add_argument("--policy", type=Path, metavar="FILE", help="the policy: its section prove, and its clouds")
     where.add_argument("--checks", action="append", default=[], metavar="DIR", help="a folder of your own checks")
@@ -126,6 +138,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _clean(given: argparse.Namespace) -> int:
+    """Remove what a killed proof has left. All that has to be known for that stands in its folder."""
+    from imagegate.prove import compute_of
+    from imagegate.prove_clean import clean
+    from imagegate.prove_servers import Boots
+    from imagegate.transports.openstack.failures import ApiError
+    from imagegate.transports.openstack.transport import OpenStack
+
+    stray = [name for name in ("image", "policy", "cloud", "region", *(field.name for field in fields(Boots)))
+             if getattr(given, name, None)]  # fmt: skip
+    if stray:
+        raise UsageError(f"--clean RUN needs nothing else: leave out {', '.join(stray)}")
+    if Path(given.clean).name != given.clean:
+        raise UsageError(f"--clean {given.clean}: the name of a run, not a path (its folder is in --report-dir)")
+    folder = given.report_dir.absolute() / given.clean
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: there is no such run")
+    openstack = OpenStack()
+    try:
+        done = clean(folder, lambda *place: compute_of(openstack, *place), seconds=_REMOVAL_S, say=say)
+    except ApiError as error:
+        say(f"ERROR: {error}")
+        return int(ExitCode.FIX_FAILED)
+    finally:
+        openstack.close()
+    for line in done.lines or (f"run {done.run} has left nothing",):
+        print(visible(line, TEXT_LIMIT))
+    return int(ExitCode.FIX_FAILED if done.left else ExitCode.COMPLIANT)
+
+
 def _policy(given: argparse.Namespace) -> Policy:
     from imagegate.catalogue import load_catalogue, packaged_root
     from imagegate.policy import load_policy
@@ -147,7 +189,7 @@ def _clouds(given: argparse.Namespace, policy: Policy | None) -> dict[str, tuple
 
 
 def _boots(given: argparse.Namespace, policy: Policy | None) -> Any:
-    from imagegate.prove import Boots
+    from imagegate.prove_servers import Boots
 
     said = {each.name: getattr(given, each.name, None) for each in fields(Boots)}
     wanted = {name: value for name, value in said.items() if value is not None}

@@ -11,8 +11,9 @@ from pathlib import Path
 from imagegate.cli import USAGE, nearest, usage_error
 from imagegate.report.formats import ALWAYS, FORMATS
 from imagegate.report.past import Context
-from imagegate.report.stored import REPORT, ReportError, read_report
-from imagegate.report.write import write_file, write_formats
+from imagegate.report.safe import TEXT_LIMIT, visible
+from imagegate.report.stored import REPORT, Document, ReportError, read_report
+from imagegate.report.write import with_past, write_file, write_formats
 
 _EPILOG = """\
 forms:
@@ -40,14 +41,14 @@ def main(argv: Sequence[str]) -> int:
         document = read_report(folder / REPORT)
         if len(names) > 1:
             paths = [
-                *write_formats(document, folder, names, Context()),
+                *write_formats(document, folder, names, _context(given, document)),
                 *(folder / ALWAYS[n] for n in names if n in ALWAYS),
             ]
             print("\n".join(map(str, paths)))
         elif names[0] in ALWAYS:
             _out(given.output, [(folder / ALWAYS[names[0]]).read_text(encoding="utf-8")])
         else:
-            _out(given.output, FORMATS[names[0]].render(document, Context()))
+            _out(given.output, FORMATS[names[0]].render(document, _context(given, document)))
     except ReportError as error:
         return usage_error(f"{error}\n the runs are the folders in {given.report_dir}")
     except BrokenPipeError:
@@ -55,6 +56,13 @@ def main(argv: Sequence[str]) -> int:
     except OSError as error:
         return usage_error(f"{error.filename or folder}: {error.strerror or error}")
     return 0
+
+
+def _context(given: argparse.Namespace, document: Document) -> Context:
+    def warn(text: str) -> None:
+        print(f"warning: {visible(text, TEXT_LIMIT)}", file=sys.stderr)
+
+    return with_past(Context(), given.report_dir, document, warn)
 
 
 def _parser() -> argparse.ArgumentParser:

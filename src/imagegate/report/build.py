@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from imagegate.baseline import Baseline, Change, Former
 from imagegate.codec import digest
 from imagegate.fingerprint import fingerprint as name_of
 from imagegate.model import NO_REMEDY, After, Check, Facts, Finding, Probe, Remedy, Seen, Step, Target, Violation
@@ -51,6 +52,7 @@ def head(result: Result) -> Record:
             "meaning": words.meaning(result),
             "fail_on": str(result.fail_on),
             "max_unknown": result.max_unknown,
+            "fail_on_new": result.fail_on_new,
         },
         "tool": {"name": "imagegate", "version": words.tool_version(), "checks_digest": result.checks_digest},
         "auditor": [
@@ -91,6 +93,9 @@ def head(result: Result) -> Record:
         },
         "checks": {check.id: _explained(result, check) for check in sorted(checks, key=lambda check: check.id)},
         "access": list(access(result)),
+        "waivers": [one.record() for one in result.granted if one.what == "waiver"],
+        "attestations": [one.record() for one in result.granted if one.what == "attestation"],
+        **({} if result.baseline is None else {"baseline": _baseline(result.baseline)}),
         **({} if result.story is None else {result.story.key: dict(result.story.record)}),
     }
 
@@ -99,6 +104,33 @@ def _places(policy: PolicyInfo) -> Record:
     if policy.file is None:
         return {}
     return {"file": policy.file, "rules": [{"lines": dict(lines)} for lines in policy.places]}
+
+
+def _baseline(baseline: Baseline) -> Record:
+    """``run`` is null where there was no run to compare with. ``not_resolved`` stood, and was not seen in order."""
+    return {
+        "run": baseline.run,
+        "finished": None if baseline.finished is None else words.utc(baseline.finished),
+        "counts": {
+            "new": baseline.count(Change.NEW),
+            "resolved": len(baseline.resolved),
+            "changed": baseline.count(Change.CHANGED),
+            "same": baseline.count(Change.SAME),
+        },
+        "resolved": [_former(former) for former in baseline.resolved],
+        "not_resolved": [{**_former(former), "why": former.why} for former in baseline.not_resolved],
+    }
+
+
+def _former(former: Former) -> Record:
+    return {
+        "check": former.check,
+        "severity": former.severity,
+        "fingerprint": former.fingerprint,
+        "target": dict(former.target),
+        "first_seen": former.first_seen,
+        "resolved_after_s": former.resolved_after_s,
+    }
 
 
 def _explained(result: Result, check: Check) -> Record:
@@ -158,6 +190,7 @@ class Findings:
         if latest is not None and latest.at != finding.observed_at:
             facts = self._result.facts_before.get(key)
         after = latest if latest is not facts else None
+        since = self._result.since(finding)
         return {
             **self._check(finding.check),
             "fingerprint": fingerprint(finding),
@@ -176,6 +209,7 @@ class Findings:
             "remedy": _NO_REMEDY
             if finding.remedy is NO_REMEDY
             else _remedy(finding.remedy, self._hints.get((key, finding.check.id)), self._evidence(key, finding, after)),
+            **({} if since is None else {"change": str(since.change), "first_seen": since.first_seen}),
         }
 
     def _check(self, check: Check) -> Record:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from imagegate.baseline import Baseline, Change
 from imagegate.model import Severity
+from imagegate.policy_model import Waiver
+from imagegate.probes.waivers import WaiverState
 from imagegate.report.lines import Line, Piece, line
 from imagegate.report.safe import visible
 from imagegate.report.words import meaning, plural, tool_version
@@ -14,6 +18,7 @@ from imagegate.result import Counts, ExitCode, Result
 from imagegate.transports import CatalogScope
 
 _LISTED = 50
+_WHY = {"not-seen": "not seen", "target-gone": "on targets that are gone", "not-required": "no longer required"}
 
 
 def summary_lines(
@@ -33,8 +38,11 @@ def summary_lines(
         yield line(0, (result.story.key, "bold"))
         for text in result.story.lines:
             yield line(2, text)
+    yield from _granted_lines(result)
     yield line(0, ("result", "bold"))
     yield line(2, _counts(result.counts))
+    if result.baseline is not None:
+        yield line(2, *_baseline(result.baseline))
     if quiet_targets:
         yield line(2, f"{plural(quiet_targets, 'target')} without a problem")
     if result.limit is not None:
@@ -62,6 +70,37 @@ def _counts(counts: Counts) -> str:
         f"{counts.passed:,} pass, {counts.fail:,} fail{waived}, "
         f"{counts.unknown:,} unknown{attested}, {counts.not_applicable:,} not applicable"
     )
+
+
+def _baseline(baseline: Baseline) -> tuple[Piece, ...]:
+    new, changed, same = (baseline.count(change) for change in (Change.NEW, Change.CHANGED, Change.SAME))
+    if baseline.run is None:
+        return (f"no run to compare with: {'all of it is' if new else 'nothing fails that would be'} new",)
+    now = f"{new:,} new, {changed:,} changed, {same:,} the same, {len(baseline.resolved):,} resolved"
+    lost = Counter(former.why for former in baseline.not_resolved)
+    rest = "".join(f", {number:,} {_WHY[why]}" for why, number in sorted(lost.items()))
+    return (f"since run {baseline.run}: ", (now, "bold red" if new else ""), rest)
+
+
+def _granted_lines(result: Result) -> Iterator[Line]:
+    """All waivers and attestations; of a gate, those that are about what it judged and those to do something about."""
+    calm = {WaiverState.IN_FORCE, WaiverState.ENDING_SOON} if result.command == "gate" else set()
+    shown = [one for one in result.granted if one.matches or one.state not in calm]
+    if shown:
+        yield line(0, ("waivers and attestations", "bold"), " of the policy")
+    for one in islice(shown, _LISTED):
+        given = one.permission
+        if isinstance(given, Waiver):
+            who, why = f"{given.approved_by}{f' ({given.ticket})' if given.ticket else ''}", given.reason
+        else:
+            who, why = given.by, given.statement
+        style = "" if one.state is WaiverState.IN_FORCE else "yellow"
+        yield line(
+            2, (str(one.state), style), f", line {given.line}: {given.check} for {visible(one.about)}, ",
+            f"{plural(one.matches, 'target')}, until {given.until} by {who}: {why}",
+        )  # fmt: skip
+    if len(shown) > _LISTED:
+        yield line(2, f"… and {len(shown) - _LISTED:,} more: see the report")
 
 
 def _scope_lines(result: Result) -> Iterator[Line]:

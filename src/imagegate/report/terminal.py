@@ -5,13 +5,15 @@ Targets without a problem are only counted, unless ``verbose``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagegate.baseline import Change, Since
 from imagegate.model import Finding, RemedyState, Target, Verdict
 from imagegate.plan import Plan
+from imagegate.report.build import fingerprint
 from imagegate.report.lines import BLANK, Line, line, plain, show
 from imagegate.report.safe import visible
 from imagegate.report.steps import plan_lines, target_line
@@ -26,6 +28,7 @@ SHOWN_TARGETS = 200
 """So many targets with a problem are shown on a terminal before the report is referred to; all with ``verbose``."""
 
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+_CHANGES = {Change.NEW: ("new", "bold red"), Change.CHANGED: ("changed", "bold yellow"), Change.SAME: ("old", "dim")}
 _MARGIN = 4
 
 
@@ -75,7 +78,7 @@ def result_lines(
     shown = groups if verbose else {key: group for key, group in groups.items() if any(map(_worth_a_look, group))}
     plans = {plan.target.key: plan for plan in result.plans}
     for key, group in islice(shown.items(), limit):
-        yield from _target_lines(group, plans.get(key), verbose=verbose)
+        yield from _target_lines(group, plans.get(key), since=result.since, verbose=verbose)
         yield BLANK
     if limit is not None and len(shown) > limit:
         yield line(0, f"… and {plural(len(shown) - limit, 'more target')} with a problem: see the report")
@@ -96,12 +99,14 @@ def _worth_a_look(finding: Finding) -> bool:
     return finding.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
 
 
-def _target_lines(group: Sequence[Finding], plan: Plan | None, *, verbose: bool) -> Iterator[Line]:
+def _target_lines(
+    group: Sequence[Finding], plan: Plan | None, *, since: Callable[[Finding], Since | None], verbose: bool
+) -> Iterator[Line]:
     target: Target = group[0].target
     yield target_line(target)
     for finding in group:
         if finding.verdict is Verdict.FAIL:
-            yield from _fail_lines(finding)
+            yield from _fail_lines(finding, since(finding))
     yield from _unknown_lines(group)
     if plan is not None and (plan.steps or plan.refusals):
         yield line(2, ("the plan", "bold"))
@@ -109,11 +114,13 @@ def _target_lines(group: Sequence[Finding], plan: Plan | None, *, verbose: bool)
     yield from _quiet_lines(group, verbose=verbose)
 
 
-def _fail_lines(finding: Finding) -> Iterator[Line]:
+def _fail_lines(finding: Finding, since: Since | None) -> Iterator[Line]:
     check = finding.check
     word, style = _word(finding)
     severity = str(check.severity)
-    yield line(2, (word, style), " ", (severity, _STYLES[severity]), f" {check.id}: {check.title}")
+    change = () if since is None else (" ", _CHANGES[since.change])
+    name = ("  " + fingerprint(finding), "dim")
+    yield line(2, (word, style), *change, " ", (severity, _STYLES[severity]), f" {check.id}: {check.title}", name)
     yield from _mended_lines(finding) if finding.fixed else _wrong_lines(finding)
     yield from _note_lines(finding)
     if (waiver := finding.waiver) is not None:

@@ -16,6 +16,9 @@ from imagegate.report.safe import without_lone_surrogates
 SEVERITIES = tuple(map(str, sorted(Severity, reverse=True)))
 """The worst first."""
 
+_MOST = (1 << 63) - 1
+"""What SQLite can hold; the version of a policy may be more."""
+
 
 class BriefError(UserError):
     """A report that lacks what it must have, or has it in another shape."""
@@ -245,9 +248,9 @@ def _maybe(value: Any) -> str | None:
 
 
 def _number(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 53:
+    if type(value) is not int or value < 0:
         raise TypeError(f"{value!r} is no count")
-    return value
+    return min(value, _MOST)
 
 
 def _moment(value: Any) -> datetime:

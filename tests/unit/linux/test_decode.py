@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagegate.probes.disk import DiskSpace
+from imagegate.probes.disk import DiskSpace, DiskUse
 from imagegate.probes.file import File, FileKind
 from imagegate.probes.fstab import FSTAB, FstabProbe
 from imagegate.probes.kernel import KernelOption
@@ -122,6 +122,7 @@ def test_mounts() -> None:
         File(path="/x", classify="machine-id"),
         FstabProbe(path="fstab"),
         DiskSpace(path="/x/../y"),
+        DiskUse(path="x"),
         ProxyProbe(files=("/x", "/y/")),
     ],
 )
@@ -156,6 +157,20 @@ def test_space(said, free) -> None:
 def test_space_that_is_not_told(fields) -> None:
     with pytest.raises(Unclear):
         look(DiskSpace(), fields)
+
+
+@pytest.mark.parametrize(
+    ("said", "used", "size"), [(b"4096 100 25\n", 300, 400), (b"512 3 1\n", 1, 1), (b"4096 9 9\n", 0, 36)]
+)
+def test_use(said, used, size) -> None:
+    fact = look(DiskUse(), {"use": [said]})
+    assert (fact.used_kb, fact.size_kb) == (used, size)
+
+
+@pytest.mark.parametrize("said", [b"", b"stat: invalid option\n", b"4096 25\n", b"4096 25 26\n", b"4096 -1 0\n"])
+def test_use_that_is_not_told(said) -> None:
+    with pytest.raises(Unclear, match="how much is used"):
+        look(DiskUse(), {"use": [said]})
 
 
 def test_proxy_files() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from imagegate.model import Facts, Level, Phase, Seen
-from imagegate.probes.disk import DiskSpace
+from imagegate.probes.disk import DiskSpace, DiskUse
 from imagegate.probes.file import File, FileFact, FileKind
 from imagegate.probes.fstab import FstabProbe
 from imagegate.probes.kernel import KernelOption
@@ -206,7 +206,7 @@ def test_guest_without_tools(shell, tmp_path) -> None:
 
 
 def test_nothing_is_written_where_there_is_no_dev_null() -> None:
-    probes = [at(Path("/x")), KernelOption(name="a"), DiskSpace(), FstabProbe(), ProxyProbe()]
+    probes = [at(Path("/x")), KernelOption(name="a"), DiskSpace(), DiskUse(), FstabProbe(), ProxyProbe()]
     text = script.look_script(NONCE, probes, booted=True)
     assert "/dev/null" not in text + script.step_script(NONCE, "true") + script.bootstrap(NONCE, elevate=True)
 
@@ -307,6 +307,16 @@ def test_free_space_is_that_of_df(shell, tmp_path) -> None:
     assert abs(fact.free_kb - room.f_bavail * room.f_frsize // 1024) < 512 * 1024, "others write meanwhile"
     [nothing] = look(shell, DiskSpace(path=str(tmp_path / "absent")))
     assert nothing == f"{tmp_path}/absent: the guest's stat does not tell how much is free"
+
+
+def test_use_is_that_of_df(shell, tmp_path) -> None:
+    [fact] = look(shell, DiskUse(path=str(tmp_path)))
+    room = os.statvfs(tmp_path)
+    assert fact.size_kb == room.f_blocks * room.f_frsize // 1024
+    used = (room.f_blocks - room.f_bfree) * room.f_frsize // 1024
+    assert abs(fact.used_kb - used) < 512 * 1024, "others write meanwhile"
+    [nothing] = look(shell, DiskUse(path=str(tmp_path / "absent")))
+    assert nothing == f"{tmp_path}/absent: the guest's stat does not tell how much is used"
 
 
 def test_proxies_by_pattern(shell, tmp_path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import uuid
@@ -170,6 +171,7 @@ def test_an_instance_on_a_volume_is_captured_with_force_and_born_as_the_policy_w
         "pass",
     )
     assert (story["stage"], story["size"], story["root_gb"]) == ("done", 5 * 1024**3, 20)
+    assert (story["root"], story["root_unseen"]) == (None, "the guest was not looked at")
     assert story["bound"]["updated"] == "2026-11-22T10:00:00Z"
     assert (state.stage, state.image) == ("done", story["image"]["id"])
     assert volumes.root["status"] == "in-use"
@@ -286,6 +288,11 @@ def test_the_boot_of_a_running_guest_is_seen_through_the_inventory(volumes, capt
     result, story, _ = capture(state)
     assert result.exit_code is ExitCode.COMPLIANT, story["stopped"]
     assert re.fullmatch(r"[0-9a-f]{32}", story["bound"]["boot"])
+    room = os.statvfs("/")
+    assert story["root"]["size"] // 1024 == room.f_blocks * room.f_frsize // 1024, "the guest is this machine"
+    assert 0 < story["root"]["used"] <= story["root"]["size"]
+    assert story["root_unseen"] is None
+    assert any(line.startswith("used of the root disk: ") and " of " in line for line in result.story.lines)
 
 
 def test_a_guest_that_no_cloud_lists_cannot_be_captured(volumes, capture, tmp_path):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
-from datetime import UTC, datetime
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from imagegate import prove
+from imagegate import prove, prove_clean
 from imagegate.clones import LETTERS
 from imagegate.errors import UsageError
 from imagegate.model import Facts, Seen, Unseen
 from imagegate.probes.identity import IdentityFact
+from imagegate.prove_state import Made, ProveState, at_work, read_prove, write_prove
 from imagegate.report.build import head
 from imagegate.result import ExitCode
 
@@ -77,8 +81,10 @@ def nova(cloud, kit):
     return cloud
 
 
-def run(guests, transport, image="golden", boots=BOOTS):
-    proof = prove.Proof(image=image, boots=boots, clouds={"fake": ("KR1",)}, guests=guests, openstack=transport)
+def run(guests, transport, image="golden", boots=BOOTS, **more):
+    proof = prove.Proof(
+        image=image, boots=boots, clouds={"fake": ("KR1",)}, guests=guests, openstack=transport, **more
+    )  # fmt: skip
     result = proof.run()
     return result, head(result)["prove"]
 
@@ -217,3 +223,159 @@ def test_an_unknown_flavor_is_said_with_those_there_are(nova, transport):
     with pytest.raises(UsageError, match=r"no flavor zz; it has u2\.c1m2"):
         run(Guests(), transport, boots=prove.Boots(flavor="zz"))
     assert nova.asked == []
+
+
+# what a kill leaves behind
+
+KILLED = "20261122T101500Z-dead"
+LONG_AGO = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+
+
+def killed(reports, *servers, run=KILLED, region="KR1"):
+    """The state of a proof that was killed: its servers as it knew them."""
+    state = ProveState(run=run, cloud="fake", region=region, image="i", servers=servers)
+    write_prove(reports / run, state)
+    return reports / run
+
+
+def made(nova, letter, *, known=True, there=True, run=KILLED, mark=KILLED):
+    """A server of a killed proof, and what the proof had noted of it."""
+    name = f"ig-prove-{run.lower()}-{letter}"
+    metadata = {} if mark is None else {prove.MARK: mark}
+    record = nova.server_record(id=str(uuid.uuid4()), name=name, status="ACTIVE", metadata=metadata)
+    if not there:
+        nova.servers.remove(record)
+    return Made(name=name, asked=LONG_AGO, id=record["id"] if known else None)
+
+
+def clean(folder, transport):
+    return prove_clean.clean(
+        folder, lambda *place: prove.compute_of(transport, *place), seconds=1, say=lambda _: None
+    )  # fmt: skip
+
+
+def test_each_server_is_written_down_before_it_is_asked_for_and_when_it_is_gone(nova, transport, tmp_path):
+    noted = []
+
+    def look(request):
+        if request.method in {"POST", "DELETE"} and "/nova/" in request.path:
+            (path,) = tmp_path.glob("*/prove.json")
+            noted.append([(one["name"][-2:], bool(one["asked"]), bool(one["id"])) for one in json.loads(path.read_text())["servers"]])
+
+    nova.hooks.insert(0, look)
+    run(Guests(a=fact(1), b=fact(2)), transport, report_dir=tmp_path)
+    assert noted[0] == [("-a", True, False), ("-b", False, False)]
+    assert noted[1] == [("-a", True, True), ("-b", True, False)]
+    assert noted[2] == noted[3] == [("-a", True, True), ("-b", True, True)]
+    (path,) = tmp_path.glob("*/prove.json")
+    assert read_prove(path.parent).open == ()
+
+
+def test_nothing_is_made_that_cannot_be_written_down(nova, transport, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(prove, "write_prove", full)
+    result, _ = run(Guests(), transport, report_dir=tmp_path)
+    assert result.exit_code is ExitCode.UNKNOWN
+    assert "cannot be written down" in result.findings[0].reason
+    assert nova.asked == []
+
+
+def test_exactly_the_servers_of_the_killed_run_are_removed(nova, transport, tmp_path):
+    folder = killed(tmp_path, made(nova, "a"), made(nova, "b", known=False))
+    nova.server_record(name=f"ig-prove-{KILLED.lower()}-a", metadata={prove.MARK: "20261122T101500Z-beef"})
+    nova.server_record(name=f"ig-prove-{KILLED.lower()}-b", metadata={})
+    nova.server_record(name="web-77", metadata={prove.MARK: KILLED})
+    before = {one["id"] for one in nova.servers}
+    done = clean(folder, transport)
+    assert {name[-2:] for _, name in done.removed} == {"-a", "-b"}
+    assert before - {one["id"] for one in nova.servers} == {ident for ident, _ in done.removed}
+    assert len(nova.servers) == 3, "a name alone, and a mark alone, make no server ours"
+    assert (done.never, done.left) == ((), ())
+    assert read_prove(folder).open == ()
+    assert clean(folder, transport).lines == (), "the second time there is nothing to do"
+
+
+def test_a_server_that_somebody_has_taken_over_is_left_to_them(nova, transport, tmp_path):
+    folder = killed(tmp_path, made(nova, "a", mark=None), made(nova, "b"))
+    done = clean(folder, transport)
+    assert [one.id for one in done.left] == [nova.servers[0]["id"]]
+    assert "does not carry the mark" in done.left[0].reason
+    assert len(nova.servers) == 1
+    assert [one.name[-2:] for one in read_prove(folder).open] == ["-a"]
+
+
+def test_what_is_not_there_is_not_looked_for_again(nova, transport, tmp_path):
+    folder = killed(tmp_path, made(nova, "a", there=False), made(nova, "b", there=False, known=False))
+    done = clean(folder, transport)
+    assert (len(done.never), done.removed, done.left) == (2, (), ())
+    assert read_prove(folder).open == ()
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_cannot_be_seen_is_left_and_stays_open(nova, transport, kit, tmp_path, known):
+    folder = killed(tmp_path, made(nova, "a", known=known))
+    nova.hooks.insert(0, lambda r: kit.html(403, "no") if r.method == "GET" and "/servers/" in r.path else None)
+    done = clean(folder, transport)
+    assert [one.name[-2:] for one in done.left] == ["-a"]
+    assert read_prove(folder).open != ()
+    assert nova.servers
+
+
+def test_what_does_not_go_is_left_and_stays_open(nova, transport, kit, tmp_path):
+    folder = killed(tmp_path, made(nova, "a"))
+    nova.hooks.insert(0, lambda r: kit.Reply(409, {"conflict": {"message": "locked"}}) if r.method == "DELETE" else None)
+    done = clean(folder, transport)
+    assert "locked" in done.left[0].reason
+    assert read_prove(folder).open != ()
+
+
+def test_a_server_that_is_listed_again_after_its_404_is_not_gone(nova, transport, kit, tmp_path):
+    """As Nova does where a server is deleted while it moves into its cell."""
+    folder = killed(tmp_path, made(nova, "a"))
+    (server,) = nova.servers
+    back = [server]
+
+    def waver(request):
+        if request.method == "GET" and request.path.endswith("/servers/detail") and back:
+            nova.servers[:] = [back.pop()]
+
+    nova.hooks.insert(0, waver)
+    done = clean(folder, transport)
+    assert [ident for ident, _ in done.removed] == [server["id"]]
+    assert (nova.servers, back, nova.sent("DELETE", server["id"])) == ([], [], 2)
+
+
+def test_a_proof_that_is_at_work_is_left_alone(nova, transport, tmp_path):
+    folder = killed(tmp_path, made(nova, "a"))
+    with at_work(folder), pytest.raises(UsageError, match="still at work"):
+        clean(folder, transport)
+    assert nova.servers
+
+
+def test_the_next_proof_removes_what_killed_ones_have_left_and_says_so(nova, transport, tmp_path):
+    killed(tmp_path, made(nova, "a"))
+    other = "20261122T101500Z-f00d"
+    busy = killed(tmp_path, made(nova, "b", run=other, mark=other), run=other)
+    killed(tmp_path, Made(name="x", asked=LONG_AGO, id="y"), run="20261122T101500Z-0ff0", region="KR2")
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "prove.json").write_text("{")
+    said = []
+    with at_work(busy):
+        result, story = run(Guests(a=fact(1), b=fact(2)), transport, report_dir=tmp_path, say=said.append)
+    assert result.exit_code is ExitCode.COMPLIANT
+    assert [one["run"] for one in story["cleaned"]] == [KILLED]
+    assert any(KILLED in line and "removed" in line for line in (*said, *result.story.lines))
+    assert [one["name"] for one in nova.servers] == [f"ig-prove-{other}-b".lower()]
+    notes = "\n".join(result.scope.warnings)
+    assert "still at work" in notes
+    assert "has left servers in fake/KR2: imagegate prove --clean 20261122T101500Z-0ff0" in notes
+    assert "torn has left is not known" in notes
+
+
+def test_what_an_earlier_run_left_and_cannot_be_removed_is_no_success(nova, transport, tmp_path):
+    killed(tmp_path, replace(made(nova, "a"), name="other"), made(nova, "b", mark=None))
+    result, story = run(Guests(a=fact(1), b=fact(2)), transport, report_dir=tmp_path)
+    assert result.exit_code is ExitCode.FIX_FAILED
+    assert [one["name"][-2:] for one in story["left"]] == ["-b"]

@@ -144,9 +144,7 @@ def encode(findings: Iterable[Record]) -> Encoded:
 
 
 def _row(made: Encoded, finding: Record) -> Row:
-    check = made.checks.setdefault(
-        finding["check"], (len(made.checks), finding["title"], finding["severity"])
-    )[0]
+    check = made.checks.setdefault(finding["check"], (len(made.checks), finding["title"], finding["severity"]))[0]
     remedy = finding["remedy"]
     detail = {name: value for name in _DETAIL if (value := finding.get(name))}
     if remedy["state"] != "none":

@@ -124,9 +124,7 @@ def share(head: Mapping[str, Any], made: Encoded) -> dict[str, Any] | None:
     images, edges = [], []
     for place, (image, unseen, lines) in enumerate(found[:SHARED]):
         where = "/".join(visible(part) for part in (image["cloud"], image["region"]) if part)
-        images.append(
-            {"id": visible(image["id"]), "name": visible(image["name"]), "place": where, "unseen": unseen}
-        )
+        images.append({"id": visible(image["id"]), "name": visible(image["name"]), "place": where, "unseen": unseen})
         edges += [
             [place, number[project], visible(status), int(bad)] for project, status, bad in lines if project in number
         ]

@@ -56,7 +56,9 @@ class Say:
 
     def __call__(self, key: str, **values: Any) -> Markup:
         """The words under ``key``, as an element."""
-        shown = {name: visible(value, TEXT_LIMIT) if isinstance(value, str) else value for name, value in values.items()}
+        shown = {
+            name: visible(value, TEXT_LIMIT) if isinstance(value, str) else value for name, value in values.items()
+        }
         about = Markup(' data-a="{}"').format(json.dumps(shown)) if shown else ""
         return Markup('<span data-t="{}"{}>{}</span>').format(key, about, self.words.text(key, **shown))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from imagegate.model import Probe
-from imagegate.probes.disk import DiskSpace, DiskSpaceFact
+from imagegate.probes.disk import DiskSpace, DiskSpaceFact, DiskUse, DiskUseFact
 from imagegate.probes.file import File, FileFact, FileKind
 from imagegate.probes.fstab import FstabFact, FstabProbe
 from imagegate.probes.kernel import KernelOption, KernelOptionFact
@@ -36,6 +36,7 @@ _KINDS = (
     (stat.S_ISSOCK, FileKind.SOCKET),
 )
 _STAT = re.compile(r"([0-9a-f]{1,8}) ([0-9]{1,20}) ([0-9]{1,10}) ([0-9]{1,10}) [0-9]+ -?[0-9]+")
+_USE = re.compile(r"([0-9]{1,19}) ([0-9]{1,19}) ([0-9]{1,19})")
 _SPACE = re.compile(r"([0-9]{1,19}) ([0-9]{1,19})")
 _ABSENT = re.compile(r"stat: .*: (?:No such file or directory|Not a directory)", re.DOTALL)
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -52,7 +53,7 @@ def unfit(probe: Probe[Any]) -> str | None:
         return None
     if isinstance(probe, ProxyProbe):
         return next((f"{clean(path)} is no plain absolute path" for path in probe.files if not _plain(path)), None)
-    if not isinstance(probe, File | FstabProbe | DiskSpace):
+    if not isinstance(probe, File | FstabProbe | DiskSpace | DiskUse):
         return f"the Linux transport cannot look at {probe.key}"
     if not _plain(probe.path):
         return f"{clean(probe.path)} is no plain absolute path"
@@ -84,6 +85,8 @@ def decode(probe: Probe[Any], fields: Fields, *, run_key: bytes, mounted_outside
         return _fstab(probe, fields, run_key, mounted_outside)
     if isinstance(probe, DiskSpace):
         return _space(probe, fields)
+    if isinstance(probe, DiskUse):
+        return _use(probe, fields)
     if isinstance(probe, ProxyProbe):
         return _proxy(fields)
     raise Unclear(f"the Linux transport cannot look at {probe.key}")
@@ -108,6 +111,14 @@ def _space(probe: DiskSpace, fields: Fields) -> DiskSpaceFact:
     if match is None:
         raise Unclear(f"{probe.path}: the guest's stat does not tell how much is free")
     return DiskSpaceFact(free_kb=int(match[1]) * int(match[2]) // 1024)
+
+
+def _use(probe: DiskUse, fields: Fields) -> DiskUseFact:
+    match = _USE.fullmatch(_one(fields, "use").strip().decode("ascii", "replace"))
+    if match is None or int(match[3]) > int(match[2]):
+        raise Unclear(f"{probe.path}: the guest's stat does not tell how much is used")
+    unit, blocks, free = map(int, match.groups())
+    return DiskUseFact(used_kb=unit * (blocks - free) // 1024, size_kb=unit * blocks // 1024)
 
 
 def _proxy(fields: Fields) -> ProxyFact:

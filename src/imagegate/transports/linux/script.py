@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from imagegate.model import Probe
-from imagegate.probes.disk import DiskSpace
+from imagegate.probes.disk import DiskSpace, DiskUse
 from imagegate.probes.file import File
 from imagegate.probes.fstab import FstabProbe
 from imagegate.probes.kernel import KernelOption
@@ -118,6 +118,8 @@ def _fragment(index: int, probe: Probe[Any], *, booted: bool) -> str:
         return _file(index, probe.path, MAX_TEXT)
     if isinstance(probe, DiskSpace):
         return f"mark {index} space; stat -f -c '%S %a' {shlex.quote(probe.path)} 2>&1\n"
+    if isinstance(probe, DiskUse):
+        return f"mark {index} use; stat -f -c '%S %b %f' {shlex.quote(probe.path)} 2>&1\n"
     if isinstance(probe, ProxyProbe):
         return (
             f'for f in {" ".join(map(_pattern, probe.files))}; do if [ -f "$f" ]; then\n'

@@ -146,9 +146,7 @@ def _finish(found: Survey, started: Sequence[Reading], what: Sequence[str], dead
             found.catalogs.append(image_catalog(region, image_list, sets))
         if lists:
             server_list, flavors = (one.result() for one in lists)
-            found.catalogs.append(
-                server_catalog(region, server_list, sets, flavors=flavors, images=image_list, deadline=deadline)
-            )
+            found.catalogs.append(server_catalog(region, server_list, sets, flavors=flavors, deadline=deadline))
 
 
 def _lost(
@@ -227,20 +225,13 @@ def _regions(
     return list(regions.values()), absent
 
 
-def reach_region(cloud: Cloud, name: str, *, limits: Limits) -> Region | None:
-    """A region with its services, of which nothing is listed; None where the service catalog lacks it. ApiError."""
+def open_region(cloud: Cloud, name: str, *, what: Sequence[str], limits: Limits) -> Region:
+    """A region that nobody has asked for yet, for ``what`` (``images``, ``servers``); nothing is listed. ApiError where
+    the service catalog lacks one of them there."""
     login = log_in(cloud, limits=limits, deadline=Deadline.after(limits.token_s))
-    found, _ = _regions(cloud, login, [name], what=("images", "servers"), only={}, others=(), limits=limits)
-    return found[0] if found else None
-
-
-def open_region(cloud: Cloud, name: str, *, limits: Limits) -> Region:
-    """A region that nobody has asked for yet, for its images. ApiError where the service catalog has none there."""
-    login = log_in(cloud, limits=limits, deadline=Deadline.after(limits.token_s))
-    endpoint = login.endpoint("image", name)
-    if endpoint is None:
-        raise ApiError(_missing(login, "image", name))
-    found, _ = _regions(cloud, login, [endpoint.region], what=("images",), only={}, others=(), limits=limits)
+    found, absent = _regions(cloud, login, [name], what=what, only={}, others=(), limits=limits)
+    if absent:
+        raise ApiError(absent[0].reason or "")
     return found[0]
 
 

@@ -102,6 +102,12 @@ def properties(record: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
+def said(image: ImageFact, name: str) -> str | None:
+    """The custom property ``name``; None where it is absent, empty or null (which facts show as JSON)."""
+    value = dict(image.properties).get(name)
+    return None if value in {None, "", "null"} else value
+
+
 def image_target(
     record: Mapping[str, Any], *, cloud: str, region: str, project: str, sets: Sets, deployment: str | None = None
 ) -> Target:

@@ -168,10 +168,7 @@ class Look:
     def _origin(self, now: datetime) -> Observation:
         server, region = self._value(SERVER), self._region
         service = self._service(region.image, "image") if server.image_id is not None else None
-        try:
-            fact = origin_of(server, region.origins, service, region.project, self._deadline, fresh=self._fresh)
-        except RecordError as error:
-            return Unseen(reason=f"image {server.image_id}: {error}", at=now)
+        fact = origin_of(server, region.sources, service, self._deadline, fresh=self._fresh)
         return Seen(value=fact, at=now)
 
     def _value(self, probe: Probe[Any]) -> Any:

@@ -20,10 +20,9 @@ from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import RecordError, Sets
 from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.identity import Projects
-from imagegate.transports.openstack.images import image_target, list_images, parse_image
+from imagegate.transports.openstack.images import image_target, list_images, parse_image, said
 from imagegate.transports.openstack.limits import Deadline
 from imagegate.transports.openstack.merging import Found
-from imagegate.transports.openstack.origin import Origins
 from imagegate.transports.openstack.paging import Listing
 from imagegate.transports.openstack.servers import (
     embedded_flavor,
@@ -66,7 +65,6 @@ class Region:
     deployments: dict[str, str | None] = field(default_factory=dict)
     flavors: dict[str, FlavorFact] = field(default_factory=dict)
     lists_images: bool = True
-    origins: Origins = field(default_factory=Origins)
     listed: Siblings | None = None
     also: CatalogScope | None = None
     sources: Sources = field(init=False)
@@ -172,10 +170,8 @@ def image_catalog(region: Region, listing: Listing, sets: Sets) -> Catalog:
     return Catalog(scope=scope, found=tuple(found))
 
 
-def server_catalog(
-    region: Region, listing: Listing, sets: Sets, *, flavors: Listing, images: Listing | None, deadline: Deadline
-) -> Catalog:
-    """The servers of a list, joined with their flavors and with the ``os_type`` of their images."""
+def server_catalog(region: Region, listing: Listing, sets: Sets, *, flavors: Listing, deadline: Deadline) -> Catalog:
+    """The servers of a list, joined with their flavors and with the ``os_type`` of their images. After the images."""
     region.flavors.update(_flavors(flavors))
     at = datetime.now(UTC)
     found: list[Found] = []
@@ -188,7 +184,7 @@ def server_catalog(
             cloud=region.cloud,
             region=region.name,
             flavor=flavor.value.name if isinstance(flavor, Seen) else None,
-            image_os=_image_os(region, record, images, silent, deadline),
+            image_os=_image_os(region, record, silent, deadline),
             sets=sets,
             deployment=region.deployments.get("servers"),
         )
@@ -248,9 +244,7 @@ def _flavors(listing: Listing) -> Iterator[tuple[str, FlavorFact]]:
             continue  # the servers that have it will say that their flavor is not known
 
 
-def _image_os(
-    region: Region, record: Mapping[str, Any], images: Listing | None, silent: set[str], deadline: Deadline
-) -> str | None:
+def _image_os(region: Region, record: Mapping[str, Any], silent: set[str], deadline: Deadline) -> str | None:
     """The ``os_type`` of the server's image: from the list, else asked for once per image (``silent``: in vain)."""
     try:
         ident = image_id(record)
@@ -258,18 +252,16 @@ def _image_os(
         return None
     if ident is None:
         return None
-    if images is not None and ident in images.records:
-        region.origins.learn(ident, images.records[ident])
-    elif _says_os(record):
+    if region.sources.listed(ident) is None and _says_os(record):
         return None
     if region.image is None or ident in silent:
         return None
     try:
-        found = region.origins.record(region.image, ident, deadline).get("os_type")
-    except ApiError:  # the target's os stays unseen, which rules about it turn into unknown
+        image, _ = region.sources.image(region.image, ident, deadline, fresh=False)
+    except (ApiError, RecordError):  # the target's os stays unseen, which rules about it turn into unknown
         silent.add(ident)
         return None
-    return found if isinstance(found, str) else None
+    return said(image, "os_type")
 
 
 def _says_os(record: Mapping[str, Any]) -> bool:

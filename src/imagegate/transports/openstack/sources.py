@@ -23,8 +23,8 @@ Known = tuple[ImageFact, bool]
 
 
 class Sources:
-    """Images by id, as ``project`` sees them. What was asked for is kept for the run, also that an image is not there;
-    that the service did not answer is not. Thread-safe.
+    """Images by id, as ``project`` sees them. What was asked for is kept for the run, also that the service refused or
+    answered what cannot be read; that it did not answer is not. Thread-safe.
 
     ``ours`` are all projects that the run looks through: an image of one of them is ours. Set before the first look.
     """
@@ -44,6 +44,10 @@ class Sources:
             self._listed[image.id] = image
             if hidden:
                 self._hidden.add(image.id)
+
+    def listed(self, ident: str) -> ImageFact | None:
+        """What a listing told of an image, None where it told nothing that can be read."""
+        return self._listed.get(ident)
 
     def image(self, service: Service, ident: str, deadline: Deadline, *, fresh: bool) -> Known:
         """An image: asked for if it is not known yet, or is to be ``fresh``. ApiError or RecordError says why not."""
@@ -67,7 +71,7 @@ class Sources:
             known = parse_image(record, self._project), bool(optional_boolean(record, "os_hidden"))
         except BaseException as error:
             with self._lock:
-                if getattr(error, "status", None) != 404 and self._asked.get(ident) is answer:
+                if not _is_answer(error) and self._asked.get(ident) is answer:
                     del self._asked[ident]
             answer.set_exception(error)
             if not isinstance(error, ApiError | RecordError):
@@ -96,6 +100,12 @@ class Sources:
         if image.owner in self.ours and not image.mine:
             image = replace(image, mine=True)
         return SourceImageFact(image_id=ident, image=image, hidden=hidden, current=_newest(listed, image.name, ident))
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Whether asking again would be answered the same."""
+    refused = isinstance(error, ApiError) and error.status is not None and 400 <= error.status < 500
+    return refused or isinstance(error, RecordError)
 
 
 def _newest(listed: Siblings | None, name: str, ident: str) -> str | None:

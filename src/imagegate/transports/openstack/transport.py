@@ -20,7 +20,7 @@ from imagegate.steps.copy import CopyImage
 from imagegate.transports import CatalogScope, Discovery, Watch
 from imagegate.transports.openstack.clouds import Cloud, open_clouds
 from imagegate.transports.openstack.copying import Copier
-from imagegate.transports.openstack.discovery import open_region, reach_region, survey
+from imagegate.transports.openstack.discovery import open_region, survey
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.limits import Deadline, Limits
 from imagegate.transports.openstack.look import Look
@@ -127,18 +127,12 @@ class OpenStack:
         """A region that ``discover`` reached, None if it did not."""
         return self._regions.get((cloud or "", region or ""))
 
-    def reach(self, cloud: str, region: str) -> Region | None:
-        """As ``region``, but logs in where nobody has done so, and lists nothing. UsageError for an unknown cloud,
-        ApiError where it cannot be logged in to."""
-        if (cloud, region) not in self._regions:
-            if cloud not in self._clouds:
-                self._clouds.update(open_clouds([cloud], limits=self._limits, counter=self._counter))
-            found = reach_region(self._clouds[cloud], region, limits=self._limits)
-            if found is None:
-                return None
-            self._regions[(found.cloud, found.name)] = found
-            return found
-        return self._regions[(cloud, region)]
+    def reach(self, cloud: str, region: str, *, what: Sequence[str]) -> Region:
+        """A region with its services for ``what``, without ``discover``: logs in, and lists nothing. UsageError for an
+        unknown cloud, ApiError where it cannot be logged in to or has no such service."""
+        if cloud not in self._clouds:
+            self._clouds.update(open_clouds([cloud], limits=self._limits, counter=self._counter))
+        return open_region(self._clouds[cloud], region, what=what, limits=self._limits)
 
     def at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
         """What the listing told; members of images that cannot have any, or not for our eyes, follow from it, and so do
@@ -213,13 +207,16 @@ class OpenStack:
             if key not in self._opened:
                 known = next((r for (c, n), r in self._regions.items() if (c, n.casefold()) == key and r.image), None)
                 try:
-                    self._opened[key] = known or open_region(self._clouds[cloud], name, limits=self._limits)
+                    self._opened[key] = known or self._open_for_images(cloud, name)
                 except ApiError as error:
                     self._opened[key] = error
             found = self._opened[key]
         if isinstance(found, ApiError):
             raise ApiError(found.reason, status=None, fault=found.fault)
         return found
+
+    def _open_for_images(self, cloud: str, name: str) -> Region:
+        return open_region(self._clouds[cloud], name, what=("images",), limits=self._limits)
 
     def carry(self, target: Target, step: Step, seen: Facts, watch: Watch) -> None:
         """As ``Carrier.carry``: copies an image to another region, so many at once as the limits say."""
