@@ -64,6 +64,7 @@ _COMMANDS = {
     "report": Command("imagegate.commands.report", (), "show a run's report again, in any form"),
     "history": Command("imagegate.commands.history", (), "the runs that are kept, and the trend; prune old ones"),
     "diff": Command("imagegate.commands.diff", (), "what changed from one run to another"),
+    "waive": Command("imagegate.commands.waive", (), "write a waiver for a finding of a run into the policy"),
     "checks": Command("imagegate.commands.checks", (), "list the checks, or explain one"),
     "policy": Command("imagegate.commands.policy", (), "check a policy file, or print the schema"),
     "demo": Command("imagegate.demo", (), "see it all at work on this machine"),

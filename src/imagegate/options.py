@@ -19,7 +19,8 @@ class Options:
 
     ``command`` is ``gate`` or ``audit``; ``images`` are ids of images that an audit is narrowed to.
     ``fix_level`` None means no ``--fix``. ``report_dir`` None keeps nothing on
-    disk; ``formats`` are forms of the report beside those that are always written.
+    disk; ``formats`` are forms of the report beside those that are always written, ``language`` is that of their
+    words.
     ``baseline`` is the run to compare with (``latest``: the last complete one of the same policy and command), None for
     no comparison; ``fail_on_new`` lets fails that stood there pass. ``keep_runs`` and ``keep_days`` say which runs are
     kept after this one; None, None: all. ``roots`` are folders of checks; empty means those that came with imagegate.
@@ -40,6 +41,7 @@ class Options:
     fix_level: Level | None = None
     report_dir: Path | None = None
     formats: tuple[str, ...] = ()
+    language: str = "en"
     look_workers: int = 32
     look_timeout_s: float = 60.0
     lock_timeout_s: float = 60.0

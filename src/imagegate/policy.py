@@ -42,6 +42,7 @@ __all__ = [
     "Waiver",
     "load_policy",
     "policy_schema",
+    "read_policy",
     "select",
 ]
 
@@ -57,7 +58,11 @@ def load_policy(path: str | Path, checks: Mapping[str, Check], *, today: date) -
     Raises:
         InputErrors: All mistakes of the file, with line and column.
     """
-    data = read_bytes(path)
+    return read_policy(read_bytes(path), path, checks, today=today)
+
+
+def read_policy(data: bytes, path: str | Path, checks: Mapping[str, Check], *, today: date) -> Policy:
+    """The policy that the bytes of a file say, like ``load_policy``; ``path`` names it."""
     root = parse(read_text(path, data), str(path))
     shape = examine(root, PolicyFile)
     reader = _Reader(root, checks)

@@ -17,6 +17,7 @@ from imagegate.model import Level, Severity
 from imagegate.notify.hooks import NotifyOptions, notify_options
 from imagegate.options import Options
 from imagegate.report.formats import ALWAYS, FORMATS
+from imagegate.report.language import from_locale
 from imagegate.report.write import LATEST
 
 PACKAGED = "imagegate.checks"
@@ -53,6 +54,7 @@ def run_options(config: pytest.Config) -> Options:
         fix_level=Level.parse(level) if given["ig_fix"] else None,
         report_dir=here / (given["ig_report_dir"] or REPORT_DIR),
         formats=tuple(dict.fromkeys(given["ig_format"])),
+        language=given["ig_lang"] or from_locale(os.environ),
         fail_on=Severity.parse(given["ig_fail_on"] or "low"),
         baseline=LATEST if given["ig_baseline"] is None and given["ig_fail_on_new"] else given["ig_baseline"],
         fail_on_new=given["ig_fail_on_new"],

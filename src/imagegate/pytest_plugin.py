@@ -70,6 +70,8 @@ OPTIONS = (
     _value("report-dir", _REPORTS, "DIR", "where reports go (reports/): DIR/<run-id>/, and the link DIR/latest"),
     _many("format", _REPORTS, "NAME",
           "write the report in this form too; may be repeated (imagegate report --help lists them)"),
+    _value("lang", _REPORTS, "en|ja|ko", "the language of words for people in report.html (from the locale)",
+           choices=("en", "ja", "ko")),
     _many("notify", _REPORTS, "KIND:env:NAME",
           "tell a webhook when the run has ended: slack:env:NAME or json:env:NAME, where the variable NAME of the "
           "environment holds its URL; may be repeated"),

@@ -18,6 +18,7 @@ from imagegate.pytest_items import CheckReport
 from imagegate.report.advice import advise
 from imagegate.report.formats import files_of
 from imagegate.report.lines import line, output, show
+from imagegate.report.past import Context
 from imagegate.report.progress import TerminalProgress
 from imagegate.report.safe import TEXT_LIMIT, inert, visible
 from imagegate.report.stored import document_of
@@ -126,6 +127,7 @@ class Screen:
             next_command=self._next(result),
             say=self.complain,
             formats=options.formats,
+            context=Context(language=options.language),
         )
         self._pruned = pruned_after(options.report_dir, options.keep_runs, options.keep_days, self.complain)
         return folder

@@ -112,6 +112,10 @@ class Browser:
         """A command of the DevTools protocol."""
         return self.driver.execute_cdp_cmd(name, parameters)
 
+    def metrics(self) -> dict[str, float]:
+        """What the browser has counted and timed so far, in seconds, once the domain Performance is enabled."""
+        return {one["name"]: one["value"] for one in self.command("Performance.getMetrics")["metrics"]}
+
     def media(self, **features: str) -> None:
         """Emulate media features: ``media(prefers_color_scheme="dark")``."""
         named = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]

@@ -26,7 +26,7 @@ def test_the_cases_are_those_of_the_checks_own_table(entry):
 def test_an_example_shows_a_fail_and_what_would_mend_it(entry):
     check = entry.check
     shown = examples.example(check, examples.cases(entry, CLONE)).text
-    assert f"FAIL {check.severity} {check.id}: {check.title}\n" in shown
+    assert f"FAIL {check.severity} {check.id}: {check.title}  " in shown
     assert "\n  the plan\n    1. " in shown
     levels = {str(level) for level in Level if f". {level} " in shown}
     assert levels

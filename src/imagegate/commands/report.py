@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from imagegate.cli import USAGE, nearest, usage_error
 from imagegate.report.formats import ALWAYS, FORMATS
+from imagegate.report.language import LANGUAGES, from_locale
 from imagegate.report.past import Context
 from imagegate.report.safe import TEXT_LIMIT, visible
-from imagegate.report.stored import REPORT, Document, ReportError, read_report
+from imagegate.report.stored import REPORT, ReportError, read_report
 from imagegate.report.write import with_past, write_file, write_formats
 
 _EPILOG = """\
@@ -39,16 +41,19 @@ def main(argv: Sequence[str]) -> int:
     folder: Path = given.report_dir / given.run
     try:
         document = read_report(folder / REPORT)
+        context = Context(language=given.lang or from_locale(os.environ))
+        if set(names) - set(ALWAYS):
+            context = with_past(context, given.report_dir, document, _warn)
         if len(names) > 1:
             paths = [
-                *write_formats(document, folder, names, _context(given, document)),
+                *write_formats(document, folder, names, context),
                 *(folder / ALWAYS[n] for n in names if n in ALWAYS),
             ]
             print("\n".join(map(str, paths)))
         elif names[0] in ALWAYS:
             _out(given.output, [(folder / ALWAYS[names[0]]).read_text(encoding="utf-8")])
         else:
-            _out(given.output, FORMATS[names[0]].render(document, _context(given, document)))
+            _out(given.output, FORMATS[names[0]].render(document, context))
     except ReportError as error:
         return usage_error(f"{error}\n the runs are the folders in {given.report_dir}")
     except BrokenPipeError:
@@ -56,13 +61,6 @@ def main(argv: Sequence[str]) -> int:
     except OSError as error:
         return usage_error(f"{error.filename or folder}: {error.strerror or error}")
     return 0
-
-
-def _context(given: argparse.Namespace, document: Document) -> Context:
-    def warn(text: str) -> None:
-        print(f"warning: {visible(text, TEXT_LIMIT)}", file=sys.stderr)
-
-    return with_past(Context(), given.report_dir, document, warn)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,11 +76,16 @@ def _parser() -> argparse.ArgumentParser:
         "run", nargs="?", default="latest", metavar="RUN", help="the run's id (the name of its folder), or latest"
     )
     parser.add_argument("--format", action="append", metavar="NAME", help="the form; may be repeated")
+    parser.add_argument("--lang", choices=list(LANGUAGES), help="the language of words for people (from the locale)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to write it (standard output)")
     parser.add_argument(
         "--report-dir", type=Path, default=Path("reports"), metavar="DIR", help="where the run's folder is (reports/)"
     )
     return parser
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {visible(text, TEXT_LIMIT)}", file=sys.stderr)
 
 
 def _out(path: Path | None, chunks: Iterable[str]) -> None:

@@ -138,7 +138,7 @@ def briefs_of_records(findings: Iterable[Record]) -> Iterator[Brief]:
     spots: dict[str, Spot] = {}
     try:
         for record in findings:
-            state = _state_of(record)
+            state = state_of_record(record)
             spot = _spot(record["target"])
             failed = state in FAILS
             yield Brief(
@@ -196,7 +196,8 @@ def spot_of(target: Target) -> Spot:
     )
 
 
-def _state_of(record: Record) -> State:
+def state_of_record(record: Record) -> State:
+    """How the pair of a stored finding fared. Raises ``KeyError`` or ``ValueError`` where it is none."""
     verdict = record["verdict"]
     if verdict == Verdict.UNKNOWN:
         return State.UNKNOWN if record["attestation"] is None else State.ATTESTED

@@ -29,7 +29,7 @@ from imagegate.report.records import SEVERITIES
 from imagegate.report.safe import visible
 from imagegate.report.stored import Document
 
-STYLES = ("palette.css", "page.css", "findings.css", "plots.css", "print.css")
+STYLES = ("palette.css", "base.css", "page.css", "toolbar.css", "findings.css", "plots.css", "print.css")
 SCRIPTS = (
     *("dom.js", "words.js", "data.js", "search.js", "view.js", "list.js", "rows.js", "detail.js"),
     *("plots.js", "share.js", "controls.js", "print.js", "main.js"),

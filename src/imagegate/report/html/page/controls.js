@@ -15,7 +15,11 @@ function makeTools() {
     "div",
     { class: "choice", role: "group", "aria-label": t("page.theme") },
     ["", "light", "dark"].map((name) =>
-      h("button", { "aria-pressed": String((root.dataset.theme ?? "") === name), onclick: () => changeTheme(name) }, t(`page.theme-${name || "auto"}`)),
+      h(
+        "button",
+        { "aria-pressed": String((root.dataset.theme ?? "") === name), onclick: () => changeTheme(name) },
+        t(`page.theme-${name || "auto"}`),
+      ),
     ),
   );
   const tools = byId("tools");
@@ -41,8 +45,14 @@ function changeTheme(name) {
 /* The bar above the list. */
 function makeBar() {
   const query = h("input", {
-    type: "search", id: "query", autocomplete: "off", spellcheck: "false", placeholder: t("findings.search-hint"),
-    "aria-label": t("findings.search"), "aria-keyshortcuts": "/", oninput: later(150, () => ask(query.value)),
+    type: "search",
+    id: "query",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: t("findings.search-hint"),
+    "aria-label": t("findings.search"),
+    "aria-keyshortcuts": "/",
+    oninput: later(150, () => ask(query.value)),
   });
   query.value = state.query;
   controls.query = query;
@@ -50,23 +60,42 @@ function makeBar() {
     "div",
     { class: "choice", role: "group", "aria-label": t("findings.group") },
     ["target", "check"].map((name) =>
-      h("button", { "aria-pressed": String(state.group === name), onclick: () => changeGroup(name) }, t(`findings.by-${name}`)),
+      h(
+        "button",
+        { "aria-pressed": String(state.group === name), onclick: () => changeGroup(name) },
+        t(`findings.by-${name}`),
+      ),
     ),
   );
   controls.told = h("p", { class: "told", role: "status" });
-  controls.clear = h("button", { class: "plain", onclick: clearFilters }, icon("close"), h("span", null, t("findings.clear")));
+  controls.clear = h(
+    "button",
+    { class: "plain", onclick: clearFilters },
+    icon("close"),
+    h("span", null, t("findings.clear")),
+  );
   controls.fold = h("button", { class: "plain", onclick: foldAll });
   controls.here = h("p", { class: "here", "aria-hidden": "true" });
   controls.pills = facets.filter((one) => one.plain).map(pills);
   controls.menus = new Map(facets.filter((one) => !one.plain).map((one) => [one.key, menu(one)]));
   byId("bar").replaceChildren(
     h(
-      "div", { class: "row" },
+      "div",
+      { class: "row" },
       h("div", { class: "search" }, icon("search"), query, h("kbd", { "aria-hidden": "true" }, "/")),
-      h("span", { class: "label", "aria-hidden": "true" }, t("findings.group")), controls.group,
-      h("div", { class: "menus" }, [...controls.menus.values()].map((one) => one.element)),
+      h("span", { class: "label", "aria-hidden": "true" }, t("findings.group")),
+      controls.group,
+      h(
+        "div",
+        { class: "menus" },
+        [...controls.menus.values()].map((one) => one.element),
+      ),
     ),
-    h("div", { class: "row" }, controls.pills.map((one) => one.element)),
+    h(
+      "div",
+      { class: "row" },
+      controls.pills.map((one) => one.element),
+    ),
     h("div", { class: "row end" }, controls.told, controls.clear, controls.fold),
     controls.here,
   );
@@ -80,13 +109,21 @@ function pills(one) {
   const buttons = present.map((place) =>
     h(
       "button",
-      { class: `pill ${one.values[place]}`, "aria-pressed": String(chosen.has(place)), onclick: () => choose(one, place) },
+      {
+        class: `pill ${one.values[place]}`,
+        "aria-pressed": String(chosen.has(place)),
+        onclick: () => choose(one, place),
+      },
       one.key === "verdict" ? icon(one.values[place]) : null,
       h("span", null, one.say(one.values[place])),
       h("span", { class: "n" }),
     ),
   );
-  const element = h("div", { class: "pills", role: "group", "data-facet": one.key, "aria-label": t(`findings.${one.key}`) }, buttons);
+  const element = h(
+    "div",
+    { class: "pills", role: "group", "data-facet": one.key, "aria-label": t(`findings.${one.key}`) },
+    buttons,
+  );
   const update = (counts) => {
     buttons.forEach((button, at) => {
       button.lastChild.textContent = number(counts[present[at]]);
@@ -109,22 +146,43 @@ const LISTED = 200;
 function menu(one) {
   const chosen = state.chosen[one.key];
   const label = h("span", null);
-  const button = h("button", { class: "plain", "aria-expanded": "false", onclick: () => (panel.hidden ? open() : close()) }, label, icon("down"));
-  const panel = h("div", { class: "panel", role: "group", "aria-label": t(`findings.${one.key}`), hidden: true });
-  const element = h("div", { class: "menu", onkeydown: (event) => {
-    if (event.key !== "Escape" || panel.hidden) return;
-    event.stopPropagation();
-    close();
-    button.focus();
-  }, onfocusout: (event) => {
-    if (event.relatedTarget && !element.contains(event.relatedTarget)) close();
-  } }, button, panel);
-  const box = (place) => h(
-    "label", null,
-    h("input", { type: "checkbox", checked: chosen.has(place), onchange: () => choose(one, place) }),
-    h("span", { class: "value" }, h("bdi", null, one.say(one.values[place])), one.fine?.(one.values[place]) ? h("bdi", { class: "id" }, one.fine(one.values[place])) : null),
-    h("span", { class: "n" }, number(controls.counts.get(one.key)[place])),
+  const button = h(
+    "button",
+    { class: "plain", "aria-expanded": "false", onclick: () => (panel.hidden ? open() : close()) },
+    label,
+    icon("down"),
   );
+  const panel = h("div", { class: "panel", role: "group", "aria-label": t(`findings.${one.key}`), hidden: true });
+  const element = h(
+    "div",
+    {
+      class: "menu",
+      onkeydown: (event) => {
+        if (event.key !== "Escape" || panel.hidden) return;
+        event.stopPropagation();
+        close();
+        button.focus();
+      },
+      onfocusout: (event) => {
+        if (event.relatedTarget && !element.contains(event.relatedTarget)) close();
+      },
+    },
+    button,
+    panel,
+  );
+  const box = (place) =>
+    h(
+      "label",
+      null,
+      h("input", { type: "checkbox", checked: chosen.has(place), onchange: () => choose(one, place) }),
+      h(
+        "span",
+        { class: "value" },
+        h("bdi", null, one.say(one.values[place])),
+        one.fine?.(one.values[place]) ? h("bdi", { class: "id" }, one.fine(one.values[place])) : null,
+      ),
+      h("span", { class: "n" }, number(controls.counts.get(one.key)[place])),
+    );
   const fill = (text) => {
     const wanted = fold(text);
     const counts = controls.counts.get(one.key);
@@ -132,9 +190,23 @@ function menu(one) {
     const found = places.filter((place) => fold(`${one.values[place]} ${one.say(one.values[place])}`).includes(wanted));
     found.sort((a, b) => chosen.has(b) - chosen.has(a) || counts[b] - counts[a]);
     const rest = found.length - LISTED;
-    const find = places.length > MANY ? h("input", { type: "search", placeholder: t("findings.find-value"), "aria-label": t("findings.find-value"), oninput: () => fill(find.value) }) : null;
+    const find =
+      places.length > MANY
+        ? h("input", {
+            type: "search",
+            placeholder: t("findings.find-value"),
+            "aria-label": t("findings.find-value"),
+            oninput: () => fill(find.value),
+          })
+        : null;
     if (find) find.value = text;
-    panel.replaceChildren(...[find, h("div", { class: "boxes" }, found.slice(0, LISTED).map(box)), rest > 0 ? h("p", { class: "quiet" }, t("page.and-more", { n: rest })) : null].filter(Boolean));
+    panel.replaceChildren(
+      ...[
+        find,
+        h("div", { class: "boxes" }, found.slice(0, LISTED).map(box)),
+        rest > 0 ? h("p", { class: "quiet" }, t("page.and-more", { n: rest })) : null,
+      ].filter(Boolean),
+    );
     if (text || document.activeElement === document.body) find?.focus();
   };
   const open = () => {
@@ -165,7 +237,10 @@ function told(rows, counts) {
   controls.clear.hidden = !isFiltered();
   const folded_ = arrangement.groups.some(({ place }) => state.folded.has(place));
   controls.fold.hidden = groups < 2;
-  controls.fold.replaceChildren(icon(folded_ ? "expand" : "collapse"), h("span", null, t(folded_ ? "findings.expand" : "findings.collapse")));
+  controls.fold.replaceChildren(
+    icon(folded_ ? "expand" : "collapse"),
+    h("span", null, t(folded_ ? "findings.expand" : "findings.collapse")),
+  );
   controls.group.querySelectorAll("button").forEach((button, at) => {
     button.setAttribute("aria-pressed", String(state.group === ["target", "check"][at]));
   });
@@ -178,7 +253,8 @@ function empty(rows) {
   const place = byId("empty");
   place.hidden = rows.length > 0;
   if (rows.length) return;
-  const way = COUNT && isFiltered() ? h("button", { class: "plain", onclick: clearFilters }, t("findings.show-all")) : null;
+  const way =
+    COUNT && isFiltered() ? h("button", { class: "plain", onclick: clearFilters }, t("findings.show-all")) : null;
   place.replaceChildren(h("p", null, t(COUNT ? "findings.nothing" : "findings.empty")), ...[way].filter(Boolean));
 }
 
@@ -272,11 +348,22 @@ function onListKey(event) {
   const place = Number(line.dataset.place);
   const isHead = event.target === list.head(line);
   const page = Math.max(1, Math.floor((innerHeight - list.cover()) / 60));
-  const moves = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: arrangement.lines.length - 1, PageDown: place + page, PageUp: place - page };
+  const moves = {
+    ArrowDown: place + 1,
+    ArrowUp: place - 1,
+    Home: 0,
+    End: arrangement.lines.length - 1,
+    PageDown: place + page,
+    PageUp: place - page,
+  };
   if (isHead && event.key in moves) {
     event.preventDefault();
     list.focus(moves[event.key]);
-  } else if (isHead && ((event.key === "ArrowRight" && event.target.ariaExpanded === "false") || (event.key === "ArrowLeft" && event.target.ariaExpanded === "true"))) {
+  } else if (
+    isHead &&
+    ((event.key === "ArrowRight" && event.target.ariaExpanded === "false") ||
+      (event.key === "ArrowLeft" && event.target.ariaExpanded === "true"))
+  ) {
     event.preventDefault();
     event.target.click();
   }

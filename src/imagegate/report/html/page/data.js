@@ -25,7 +25,8 @@ function digits(text) {
 /* A value a line, the first line empty: where each begins is found once, what it says when it is asked for. */
 function lines(text) {
   const starts = [];
-  for (let at = text.indexOf("\n"); at >= 0 && at + 1 < text.length; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  for (let at = text.indexOf("\n"); at >= 0 && at + 1 < text.length; at = text.indexOf("\n", at + 1))
+    starts.push(at + 1);
   return {
     count: starts.length,
     at: (place) => JSON.parse(text.slice(starts[place], (starts[place + 1] ?? text.length) - 1)),

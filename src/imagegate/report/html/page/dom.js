@@ -16,7 +16,9 @@ function filled(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -97,8 +99,10 @@ async function copy(text, button) {
     word = copiedBySelection(text) ? "page.copied" : "page.copy-failed";
   }
   button.lastChild.textContent = t(word);
+  byId("said").textContent = t(word);
   setTimeout(() => {
     button.lastChild.textContent = before;
+    byId("said").textContent = "";
   }, 1600);
 }
 

@@ -46,7 +46,8 @@ class Heights {
   }
 }
 
-const AHEAD = 600; // pixels drawn above and below the window
+const AHEAD = 500; // pixels drawn above and below the window
+const LEAST = 20; // so many are drawn, even where the list has not been scrolled to
 const WHOLE = 150; // so many are drawn all, for the browser's own search in the page
 
 class LongList {
@@ -111,7 +112,8 @@ class LongList {
     const count = this.lines.length;
     if (count <= WHOLE) return [0, count];
     const from = this.heights.at(Math.max(0, top - AHEAD));
-    return [from, Math.min(count, this.heights.at(Math.max(0, top + innerHeight + AHEAD)) + 1)];
+    const to = Math.max(from + LEAST, this.heights.at(Math.max(0, top + innerHeight + AHEAD)) + 1);
+    return [from, Math.min(count, to)];
   }
 
   /* Make elements, in the order of the lines among those that are there, and measure them all at once. */
@@ -142,7 +144,10 @@ class LongList {
   }
 
   place() {
-    for (const [place, element] of this.drawn) element.style.transform = `translateY(${this.heights.before(place)}px)`;
+    for (const [place, element] of this.drawn) {
+      const transform = `translateY(${this.heights.before(place)}px)`;
+      if (element.style.transform !== transform) element.style.transform = transform;
+    }
     this.host.style.height = `${this.heights.total}px`;
   }
 

@@ -2,8 +2,20 @@
 
 function makeApp() {
   const app = byId("app");
-  const host = h("ul", { id: "list", class: "list", role: "list", "aria-label": t("findings.list"), onkeydown: onListKey });
-  app.replaceChildren(h("div", { id: "bar", class: "toolbar" }), host, h("div", { id: "empty", class: "empty", hidden: true }), h("div", { id: "paper" }));
+  const host = h("ul", {
+    id: "list",
+    class: "list",
+    role: "list",
+    "aria-label": t("findings.list"),
+    onkeydown: onListKey,
+  });
+  app.replaceChildren(
+    h("div", { id: "bar", class: "toolbar" }),
+    host,
+    h("div", { id: "empty", class: "empty", hidden: true }),
+    h("div", { id: "paper" }),
+    h("p", { id: "said", class: "away", role: "status" }),
+  );
   const bar_ = byId("bar");
   const cover = () => (getComputedStyle(bar_).position === "sticky" ? bar_.offsetHeight : 0);
   list = new LongList(host, { make: makeLine, guess: guessLine, cover });
@@ -34,6 +46,7 @@ function start() {
   if (state.query) ask(state.query);
   const place = given.row < 0 ? -1 : arrangement.lines.indexOf(given.row);
   if (place >= 0) list.focus(place);
+  performance.mark("imagegate-ready");
   addEventListener("keydown", onKey);
   addEventListener("scroll", later(30, whereNow), { passive: true });
   addEventListener("pointerdown", (event) => {

@@ -4,7 +4,9 @@ const PRINTED = 500;
 
 function makePrint() {
   const rows = arrangement.lines.filter((line) => line >= 0);
-  const hidden = arrangement.groups.filter(({ place }) => state.folded.has(place)).reduce((sum, group) => sum + group.count, 0);
+  const hidden = arrangement.groups
+    .filter(({ place }) => state.folded.has(place))
+    .reduce((sum, group) => sum + group.count, 0);
   const { rows: all } = hidden ? passing() : { rows };
   const { lines: lines_, groups } = hidden ? unfolded(all) : arrangement;
   const place = byId("paper");
@@ -29,7 +31,15 @@ function unfolded(rows) {
 }
 
 function paperGroup(group) {
-  return h("li", { class: "group" }, h("h3", null, h("div", { class: "head" }, state.group === "check" ? checkHead(group.place) : targetHead(group.place))));
+  return h(
+    "li",
+    { class: "group" },
+    h(
+      "h3",
+      null,
+      h("div", { class: "head" }, state.group === "check" ? checkHead(group.place) : targetHead(group.place)),
+    ),
+  );
 }
 
 function paperFinding(row) {
@@ -38,8 +48,32 @@ function paperFinding(row) {
   const title = state.group === "check" ? target(targetOf[row]).name : checkTitle(checkOf[row]);
   const opened = state.open.has(row);
   return h(
-    "li", { class: `finding ${HEAD.classes[classes[row]]}` },
-    h("div", { class: "head" }, mark(HEAD.classes[classes[row]]), tag(one.severity), h("span", { class: "what" }, h("span", { class: "line" }, h("bdi", { class: "name" }, title), h("bdi", { class: "id" }, state.group === "check" ? where(target(targetOf[row])) : one.id), h("span", { class: "id" }, fingerprint(row)))), h("span", { class: "flags" }, flags(row))),
-    opened ? detailOfRow(row) : h("div", { class: "detail" }, h("div", { class: "main" }, whatIsWrong(found), whyUnknown(found), permissions(found))),
+    "li",
+    { class: `finding ${HEAD.classes[classes[row]]}` },
+    h(
+      "div",
+      { class: "head" },
+      mark(HEAD.classes[classes[row]]),
+      tag(one.severity),
+      h(
+        "span",
+        { class: "what" },
+        h(
+          "span",
+          { class: "line" },
+          h("bdi", { class: "name" }, title),
+          h("bdi", { class: "id" }, state.group === "check" ? where(target(targetOf[row])) : one.id),
+          h("span", { class: "id" }, fingerprint(row)),
+        ),
+      ),
+      h("span", { class: "flags" }, flags(row)),
+    ),
+    opened
+      ? detailOfRow(row)
+      : h(
+          "div",
+          { class: "detail" },
+          h("div", { class: "main" }, whatIsWrong(found), whyUnknown(found), permissions(found)),
+        ),
   );
 }

@@ -35,7 +35,11 @@ function groupLine(group, place) {
   return h(
     "li",
     { class: place ? "group" : "group top" },
-    h("h3", null, h("button", { "aria-expanded": String(!folded_), onclick: toggle }, icon("chevron"), names, tally(group))),
+    h(
+      "h3",
+      null,
+      h("button", { "aria-expanded": String(!folded_), onclick: toggle }, icon("chevron"), names, tally(group)),
+    ),
   );
 }
 
@@ -61,7 +65,13 @@ function tally(group) {
     "span",
     { class: "tally" },
     found.map(([name, count]) =>
-      h("span", { class: name, title: t(`class.${name}`) }, icon(name), h("span", { class: "away" }, t(`class.${name}`)), number(count)),
+      h(
+        "span",
+        { class: name, title: t(`class.${name}`) },
+        icon(name),
+        h("span", { class: "away" }, t(`class.${name}`)),
+        number(count),
+      ),
     ),
   );
 }
@@ -82,7 +92,12 @@ function findingLine(row, place) {
     h(
       "span",
       { class: "what" },
-      h("span", { class: "line" }, h("bdi", { class: "name" }, title), h("bdi", { class: state.group === "check" ? "place" : "id" }, side)),
+      h(
+        "span",
+        { class: "line" },
+        h("bdi", { class: "name" }, title),
+        h("bdi", { class: state.group === "check" ? "place" : "id" }, side),
+      ),
       text ? h("span", { class: "sum" }, h("bdi", null, text)) : null,
     ),
     h("span", { class: "flags" }, flags(row)),
@@ -95,7 +110,8 @@ function findingLine(row, place) {
 /* What became of it, in a word or two. */
 function flags(row) {
   const found = [];
-  if (changes[row] === 1 || changes[row] === 2) found.push(h("span", { class: "flag change" }, t(`change.${changes[row] === 1 ? "new" : "changed"}`)));
+  if (changes[row] === 1 || changes[row] === 2)
+    found.push(h("span", { class: "flag change" }, t(`change.${changes[row] === 1 ? "new" : "changed"}`)));
   const state_ = classes[row] === STANDING ? detail(row).remedy?.state : undefined;
   if (state_) found.push(h("span", { class: `flag ${state_}` }, known("remedy", state_)));
   const until = (detail(row).waiver ?? detail(row).attestation)?.until;

@@ -47,15 +47,18 @@ function search(text, found) {
     let word = 0;
     let part = 0;
     let hits = fresh();
-    stop = inPieces(() => {
-      part = look(words[word], part, hits);
-      if (part >= 0) return true;
-      sift(words[word], hits, marks);
-      word += 1;
-      part = 0;
-      hits = fresh();
-      return word < words.length;
-    }, () => found(marks));
+    stop = inPieces(
+      () => {
+        part = look(words[word], part, hits);
+        if (part >= 0) return true;
+        sift(words[word], hits, marks);
+        word += 1;
+        part = 0;
+        hits = fresh();
+        return word < words.length;
+      },
+      () => found(marks),
+    );
   });
 }
 
@@ -86,7 +89,8 @@ function look(word, part, hits) {
 function sift(word, hits, marks) {
   const print = /^[0-9a-f]{4,16}$/.test(word);
   for (let row = 0; row < COUNT; row += 1) {
-    if (!marks[row] || hits.targets[targetOf[row]] || hits.checks[checkOf[row]] || hits.details[detailOf[row]]) continue;
+    if (!marks[row] || hits.targets[targetOf[row]] || hits.checks[checkOf[row]] || hits.details[detailOf[row]])
+      continue;
     if (!print || !fingerprint(row).startsWith(word)) marks[row] = 0;
   }
 }

@@ -14,7 +14,9 @@ function facet(key, column, values, more) {
 function makeFacets() {
   const byTarget = (part) => {
     const names = new Map();
-    const numbers = INDEX.targets.map((one) => names.get(one[part]) ?? (names.set(one[part], names.size), names.size - 1));
+    const numbers = INDEX.targets.map(
+      (one) => names.get(one[part]) ?? (names.set(one[part], names.size), names.size - 1),
+    );
     return [Uint32Array.from(targetOf, (place) => numbers[place]), [...names.keys()]];
   };
   const said = (value) => value ?? t("findings.no-value");
@@ -24,7 +26,10 @@ function makeFacets() {
   facet("check", checkOf, ids, { say: (value) => checkTitle(ids.indexOf(value)), fine: (value) => value });
   facet("kind", ...byTarget(2), { say: (value) => known("kind", value) });
   facet("region", ...byTarget(4), { say: said });
-  facet("project", ...byTarget(5), { say: (value) => INDEX.names[value] ?? said(value), fine: (v) => (INDEX.names[v] ? v : "") });
+  facet("project", ...byTarget(5), {
+    say: (value) => INDEX.names[value] ?? said(value),
+    fine: (v) => (INDEX.names[v] ? v : ""),
+  });
   facet("blame", blames, [null, "user", "target", "tool"], {
     say: (value) => (value === null ? said(null) : t(`blame.${value}`)),
   });

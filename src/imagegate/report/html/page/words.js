@@ -9,7 +9,9 @@ function t(key, values) {
   if (text === undefined) throw new Error(`no word for ${key}`);
   if (typeof text !== "string") text = values.n === 1 && "one" in text ? text.one : text.other;
   if (!values) return text;
-  return text.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === "number" ? number(values[name]) : values[name]));
+  return text.replace(/\{(\w+)\}/g, (_, name) =>
+    typeof values[name] === "number" ? number(values[name]) : values[name],
+  );
 }
 
 function has(key) {
