@@ -12,6 +12,8 @@ import pytest
 from tests.plugin import recordings
 from tests.unit.notify.receiver import SECRET_PATH, receiver, status
 
+from imagegate.commands.report import main as report
+
 MAIN = "from imagegate.console import main; main()"
 LOST = "could not be seen lost: 503 from the image API\n"
 
@@ -85,3 +87,13 @@ def test_nobody_is_told_by_a_look_at_what_there_is(audit):
     with receiver() as there:
         audit("--notify", "json:env:HOOK", "--notify-on", "always", "--collect-only", HOOK=there.url)
     assert there.requests == []
+
+
+def test_a_stored_run_can_be_told_again(audit, tmp_path, capsys, monkeypatch):
+    audit()
+    with receiver() as there:
+        monkeypatch.setenv("HOOK", there.url)
+        assert report(["--report-dir", str(tmp_path / "reports"), "--notify", "json:env:HOOK"]) == 0
+    told = json.loads(there.requests[0].body)
+    assert told["run"]["id"] == (tmp_path / "reports" / "latest").resolve().name
+    assert "SECRET" not in "".join(capsys.readouterr())
