@@ -87,6 +87,9 @@ def view(result: Result) -> View[Pair]:
 
 
 def place(pair: Pair) -> Place:
+    for target in IMAGES.values():
+        if target.key == pair[1]:
+            return Place(target.key, str(target.kind), target.cloud, target.region)
     kind, _, rest = pair[1].partition(":")
     cloud, region, _ = rest.split("/", 2)
     return Place(pair[1], kind, cloud, region)
