@@ -100,6 +100,8 @@ def test_search_finds_names_ids_checks_and_what_was_seen(browser: Browser, thous
     assert all("golden-web-edge" in name for name in browser.texts("#list .group .name"))
     search(browser, "golden-web-edge catalog-image-protected")
     assert 0 < shown(browser) < some
+    search(browser, "GOLDEN-Web-Edge")
+    assert shown(browser) == some
     search(browser, "de305d5475b4431b")
     assert shown(browser) > 0
     search(browser, "nothing is called like this")
