@@ -5,10 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 FAST := tests/unit tests/property tests/checks tests/plugin tests/golden tests/docs tests/deploy
-REAL := tests/contract tests/sandbox tests/real
+REAL := tests/contract tests/sandbox tests/real tests/browser
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test test-fast test-oldest test-real lint bench lock docs guest-tools clean
+.PHONY: demo test test-fast test-oldest test-real lint bench lock docs guest-tools browser-tools clean
 
 demo: $(READY) guest-tools
 	$(BIN)/imagegate demo
@@ -23,7 +23,7 @@ test-oldest: $(VENV)-oldest/.ready
 	$(VENV)-oldest/bin/python -m pytest -q -n 2 tests/plugin
 
 # half of their time is waiting; files keep together because their sandboxes do
-test-real: $(READY) guest-tools
+test-real: $(READY) guest-tools browser-tools
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile $(REAL)
 
 lint: $(READY)
@@ -51,6 +51,9 @@ lock: $(READY)
 
 guest-tools:
 	@tools/guest-tools.sh
+
+browser-tools:
+	@tools/browser-tools.sh
 
 clean:
 	rm -rf build $(VENV) $(VENV)-oldest .mypy_cache .ruff_cache .pytest_cache

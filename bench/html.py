@@ -60,7 +60,8 @@ const done = arguments[1];
 const told = document.querySelector(".told");
 const box = document.querySelector("#query");
 const long = [];
-new PerformanceObserver((list) => long.push(...list.getEntries().map((one) => one.duration))).observe({ type: "longtask" });
+const watch = new PerformanceObserver((list) => long.push(...list.getEntries().map((one) => one.duration)));
+watch.observe({ type: "longtask" });
 const before = told.textContent;
 const begun = performance.now();
 box.value = arguments[0];
@@ -123,17 +124,25 @@ def measure(browser: Browser, path: Path) -> None:
         opened.append(browser.run("return performance.getEntriesByName('imagegate-ready')[0].startTime"))
     say("usable after (five times)", ", ".join(f"{one:.0f}" for one in sorted(opened)) + " ms")
     say("first paint", f"{browser.run('return performance.getEntriesByType(`paint`)[0]?.startTime ?? 0'):.0f} ms")
-    say("memory of the page", f"{browser.run('return performance.memory.usedJSHeapSize') / 2**20:.0f} MiB of JavaScript")
+    say(
+        "memory of the page", f"{browser.run('return performance.memory.usedJSHeapSize') / 2**20:.0f} MiB of JavaScript"
+    )
     for name, step, jump in (("scrolling, 120 px a frame", 120, False), ("scrolling, 2,000 px a frame", 2000, False),
                              ("jumping anywhere", 0, True)):  # fmt: skip
         before = browser.metrics()
         found = browser.driver.execute_async_script(SCROLL, step, 240, jump)
         after = browser.metrics()
-        spent = {name: 1000 * (after[name] - before[name]) / 240 for name in ("TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration")}
+        spent = {
+            name: 1000 * (after[name] - before[name]) / 240
+            for name in ("TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
+        }
         times = sorted(found["times"])
         worst, usual = times[-1], times[len(times) // 2]
         long = ", ".join(f"{one:.0f} ms" for one in found["long"]) or "none"
-        say(f"{name}: CPU a frame", ", ".join(f"{key.removesuffix('Duration')} {value:.2f}" for key, value in spent.items()) + " ms")
+        say(
+            f"{name}: CPU a frame",
+            ", ".join(f"{key.removesuffix('Duration')} {value:.2f}" for key, value in spent.items()) + " ms",
+        )
         say(name, f"frames: median {usual:.1f}, p99 {times[int(0.99 * len(times))]:.1f}, worst {worst:.1f} ms; "
                   f"long tasks: {long}; {found['nodes']} elements")  # fmt: skip
     browser.run("scrollTo(0, 0)")
@@ -141,8 +150,14 @@ def measure(browser: Browser, path: Path) -> None:
     for text in ("golden-web-edge", "golden-web-edge pending", "de305d5475b4"):
         found = browser.driver.execute_async_script(SEARCH, text)
         long = ", ".join(f"{one:.0f}" for one in found["long"]) or "none"
-        say(f"search {text!r}", f"{found['ms']:.0f} ms (150 of them waiting for more keys), {found['said']}; long tasks: {long}")
-    say("grouped by check in", f"{browser.driver.execute_async_script(CLICK, '.choice button[aria-pressed=false]:nth-child(2)'):.0f} ms")
+        say(
+            f"search {text!r}",
+            f"{found['ms']:.0f} ms (150 of them waiting for more keys), {found['said']}; long tasks: {long}",
+        )
+    say(
+        "grouped by check in",
+        f"{browser.driver.execute_async_script(CLICK, '.choice button[aria-pressed=false]:nth-child(2)'):.0f} ms",
+    )
 
 
 def say(name: str, value: str) -> None:

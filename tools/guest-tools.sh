@@ -1,7 +1,7 @@
 #!/bin/sh
-# Install what real guests need (systemd-nspawn, a root file system builder, an SSH client and server) and what stands
-# for Windows (Wine, and a compiler for the programs that Wine lacks), if this is Debian or Ubuntu, we are root, and
-# something is missing. Elsewhere: say what will be left out, and go on.
+# Install what real guests need (systemd-nspawn, a root file system builder, an SSH client and server; qemu-img for
+# volumes) and what stands for Windows (Wine, and a compiler for the programs that Wine lacks), if this is Debian or
+# Ubuntu, we are root, and something is missing. Elsewhere: say what will be left out, and go on.
 set -eu
 packages=
 need() { command -v "$1" > /dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || packages="$packages $2"; }
@@ -14,6 +14,7 @@ need busybox busybox
 need dash dash
 need sudo sudo
 ls /usr/lib/*/libnss_systemd.so.2 > /dev/null 2>&1 || packages="$packages libnss-systemd"
+need qemu-img qemu-utils
 need wine wine
 need /usr/lib/wine/wine64 wine64
 need x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64-win32

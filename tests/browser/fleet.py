@@ -94,15 +94,15 @@ waivers:
     reason: migrating to the project web-prod
     ticket: OPS-1234
     approved_by: platform-security
-    until: $until
+    until: 2026-12-31
 
 attestations:
   - check: windows-password-initialised
     for: {instance: {name: "win-0*"}}
     statement: ticked in the console when the image was made
     by: release-engineering
-    on: $on
-    until: $until
+    on: 2026-11-20
+    until: 2027-05-20
 
 limits: {waiver_days: 3660}
 """
@@ -148,21 +148,25 @@ def history(result: Result) -> tuple[PastRun, ...]:
 
 def _audited(folder: Path, found: dict[Target, Facts], scopes: list[CatalogScope]) -> Result:
     folder.mkdir(parents=True, exist_ok=True)
-    today = datetime.now(UTC).date()
     policy = folder / "golden.yaml"
-    policy.write_text(Template(POLICY).substitute(allow=_ALLOW, until=today + timedelta(days=39), on=today - timedelta(days=2)), encoding="utf-8")
+    policy.write_text(Template(POLICY).substitute(allow=_ALLOW), encoding="utf-8")
     auditor = Auditor(cloud="nhn", user="auditor", project=OWNER, roles=("reader", "member"))
     discovery = Discovery(catalogs=tuple(scopes), auditors=(auditor,))
     facts = {target.key: seen for target, seen in found.items()}
     write_recording(folder / "facts", discovery, list(found), facts)
     run = Run(Options(command="audit", policy=policy, facts=folder / "facts"))
+    run.started = DAY  # the same day whenever this is run
     try:
         made = run.execute(run.discover())
     finally:
         run.close()
     policy_info = replace(made.policy, file="policies/golden.yaml", digest="sha256:" + "5e" * 32)
     return replace(
-        made, run_id="20261122T101500Z-3f2a", started=DAY, finished=DAY + timedelta(seconds=48.2), policy=policy_info
+        made,
+        run_id="20261122T101500Z-3f2a",
+        finished=DAY + timedelta(seconds=48.2),
+        policy=policy_info,
+        checks_digest="sha256:" + "c0" * 32,
     )
 
 
@@ -204,6 +208,8 @@ def _image(chance: random.Random, number: int, region: str) -> tuple[Target, Fac
     )  # fmt: skip
     seen: dict[Probe[Any], Any] = {IMAGE: image, MEMBERS: MembersFact(members=rows), NAMESAKES: NamesakesFact()}
     unseen = {MEMBER_PROJECTS: "the identity API does not let a member look up other projects"}
+    if number % 29 == 7:
+        return target, _facts({}, dict.fromkeys(seen, "503 Service Unavailable, asked three times"), number)
     if chance.random() < 0.02:
         unseen |= {MEMBERS: "429 Too Many Requests, asked five times"}
         del seen[MEMBERS]
@@ -240,7 +246,9 @@ def _linux(chance: random.Random, number: int) -> tuple[Target, Facts]:
     target, seen = _instance(
         f"build-{number:02d}", number, "linux", flavor, chance.choice(("SHUTOFF", "SHUTOFF", "ACTIVE"))
     )
-    etc, dbus = (File(path=path, read=64, classify="machine-id") for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"))
+    etc, dbus = (
+        File(path=path, read=64, classify="machine-id") for path in ("/etc/machine-id", "/var/lib/dbus/machine-id")
+    )
     guest: dict[Probe[Any], Any] = {
         etc: chance.choice((_file("empty", 0), _file("empty", 0), _file("id", 33))),
         dbus: chance.choice((FileFact(kind=FileKind.ABSENT), _file("id", 33))),
@@ -261,7 +269,9 @@ def _file(content: str | None, size: int) -> FileFact:
 
 def _windows(chance: random.Random, number: int) -> tuple[Target, Facts]:
     flavor = chance.choice(("m2.c4m8", "m2.c4m8", "u2.c4m8"))
-    target, seen = _instance(f"win-{number:02d}" if number < 4 else f"win-new-{number}", 500 + number, "windows", flavor, "SHUTOFF")
+    target, seen = _instance(
+        f"win-{number:02d}" if number < 4 else f"win-new-{number}", 500 + number, "windows", flavor, "SHUTOFF"
+    )
     return target, _facts(seen, {ConsoleBox(name="initialise-password"): "no API tells whether it was ticked"}, number)
 
 

@@ -47,17 +47,17 @@ def test_a_red_gate_ends_with_1_and_leaves_what_gitlab_shows(job):
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads((job.work / "reports/latest/report.json").read_text())
     assert (report["run"]["command"], len(report["findings"])) == ("gate", 2)
-    assert ET.parse(job.work / "imagegate-junit.xml").getroot().findall(".//failure")
-    issues = json.loads((job.work / "imagegate-codequality.json").read_text())
+    assert ET.parse(job.work / "imagegate-report/junit.xml").getroot().findall(".//failure")
+    issues = json.loads((job.work / "imagegate-report/codequality.json").read_text())
     assert len(issues) == 2
     assert all({"description", "check_name", "fingerprint", "severity", "location"} <= issue.keys() for issue in issues)
-    assert "<html" in (job.work / "imagegate-report.html").read_text()
+    assert "<html" in (job.work / "imagegate-report/report.html").read_text()
 
 
 def test_a_green_audit_ends_with_0(job):
     done = job(IMAGEGATE_POLICY="policy.yaml", IMAGEGATE_ARGS="--facts=after.jsonl")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads((job.work / "imagegate-codequality.json").read_text()) == []
+    assert json.loads((job.work / "imagegate-report/codequality.json").read_text()) == []
 
 
 def test_lists_have_an_entry_a_line(job):
@@ -87,6 +87,20 @@ def test_a_name_with_a_star_is_not_made_one_of_a_file(job):
     done = job(IMAGEGATE_POLICY="policy.yaml", IMAGEGATE_INSTANCES="build-*", IMAGEGATE_ARGS="--facts=before.jsonl")
     assert done.returncode == 4
     assert "build-*" in done.stdout + done.stderr
+
+
+def test_the_second_run_tells_what_is_new_since_the_first(job):
+    given = {"IMAGEGATE_POLICY": "policy.yaml", "IMAGEGATE_ARGS": "--facts=before.jsonl\n--fail-on-new"}
+    assert job(**given).returncode == 1
+    again = job(**given)
+    assert (again.returncode, "0 new" in again.stdout) == (0, True), again.stdout + again.stderr
+
+
+def test_an_old_report_is_not_taken_for_that_of_a_run_that_never_was(job):
+    assert job(IMAGEGATE_POLICY="policy.yaml", IMAGEGATE_ARGS="--facts=after.jsonl").returncode == 0
+    assert (job.work / "imagegate-report").is_dir()
+    assert job(IMAGEGATE_POLICY="no-such-policy.yaml").returncode == 4
+    assert not (job.work / "imagegate-report").exists()
 
 
 def test_a_run_that_never_was_leaves_nothing_to_show(job):

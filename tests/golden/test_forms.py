@@ -9,7 +9,7 @@ import pytest
 
 from imagegate.report.formats import FORMATS
 from imagegate.report.past import Context
-from imagegate.report.stored import document_of
+from imagegate.report.stored import Document, document_of
 
 from .cases import CASES, HOSTILE
 from .test_golden import EXAMPLE, HERE, agree, version  # noqa: F401 - the fixture is for this module too
@@ -52,3 +52,11 @@ def test_a_run_is_rendered_the_same_wherever_it_is(form: str, tmp_path: Path, mo
     monkeypatch.setenv("TZ", "Asia/Seoul")
     monkeypatch.setitem(os.environ, "LANG", "ko_KR.UTF-8")
     assert render("audit", form) == here
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_baseline_may_be_none_the_first_time(form: str) -> None:
+    made = document_of(CASES["since"]())
+    baseline = {**made.head["baseline"], "run": None, "finished": None, "resolved": [], "not_resolved": []}
+    first = Document(head={**made.head, "baseline": baseline}, findings=made.findings)
+    assert "None" not in "".join(FORMATS[form].render(first, Context()))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.runs.made import keep, pair, place, run, run_head, view
+from tests.unit.runs.made import keep, pair, place, rows, run, run_head, view
 
 from imagegate.report.words import utc
 from imagegate.result import Result
@@ -39,16 +39,6 @@ def results(least: int, most: int) -> st.SearchStrategy[list[Result]]:
 
 def add(index: Index, result: Result) -> None:
     index.add(run_head(result), briefs_of(result.findings), Stat(size=1, changed=1))
-
-
-def rows(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
-    """Everything but the numbers, which depend on the order."""
-    told = connection.execute("SELECT id, policy, standing, exit_code FROM runs ORDER BY id").fetchall()
-    spans = connection.execute(
-        'SELECT policy, checks.name, targets.key, since, until FROM spans JOIN pairs ON pairs.id = pair JOIN checks '
-        'ON checks.id = pairs."check" JOIN targets ON targets.id = pairs.target ORDER BY 1, 2, 3, 4'
-    ).fetchall()
-    return [*told, *spans]
 
 
 def filled(results_: list[Result]) -> list[tuple[object, ...]]:

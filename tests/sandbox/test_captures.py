@@ -28,6 +28,16 @@ class Owner:
             self.box.ports["glance-KR1"], "GET", f"/v2/images/{ident}", headers=self.headers
         ).json()  # fmt: skip
 
+    def cinder(self, method, path, body=None, **headers):
+        port, project = self.box.ports["cinder"], self.box.projects["golden"]
+        return net.request(port, method, f"/v3/{project}{path}", body=body, headers={**self.headers, **headers})
+
+    def upload(self, volume, name, **more):
+        """The answer to os-volume_upload_image."""
+        asked = {"image_name": name, "disk_format": "qcow2", "container_format": "bare", **more}
+        said = {"OpenStack-API-Version": "volume 3.1"}
+        return self.cinder("POST", f"/volumes/{volume}/action", {"os-volume_upload_image": asked}, **said)
+
     def servers(self):
         return {one["id"]: one for one in self.nova("GET", "/servers/detail").json()["servers"]}
 
@@ -110,6 +120,47 @@ def test_a_server_made_from_a_captured_image_is_a_real_clone_and_goes_with_the_s
         assert owner.become(plain, "ACTIVE")["metadata"] == {}
         assert owner.capture(owner.servers()[plain], "nothing")["size"] == 1024
         assert guests.known(root) == ("src",)
+    finally:
+        sandbox.down(root)
+    assert_nothing_left(root)
+
+
+def test_a_guest_on_a_volume_is_captured_by_block_storage_and_cloned_from_volumes(tmp_path, assert_nothing_left):
+    root = tmp_path / "run"
+    box = sandbox.up(root, guests=[sandbox.GuestSpec(name="src", user="ubuntu", flavor="m2.c1m2", volume_gb=2)])
+    try:
+        owner = Owner(box)
+        source = owner.named("src")
+        (attached,) = source["os-extended-volumes:volumes_attached"]
+        volume = owner.cinder("GET", f"/volumes/{attached['id']}").json()["volume"]
+        assert (volume["status"], volume["bootable"], volume["size"]) == ("in-use", "true", 2)
+        assert volume["attachments"][0]["server_id"] == source["id"]
+
+        ssh(root, "src", "sudo sh -c 'echo kept > /etc/kept; sync'")
+        assert owner.upload(volume["id"], "img").status == 400, "in use, and nobody forces it"
+        asked = owner.upload(volume["id"], "img", force=True, visibility="private", protected=True)
+        assert asked.status == 202, asked.body
+        ident = asked.json()["os-volume_upload_image"]["image_id"]
+        wait(lambda: owner.image(ident)["status"] == "active")
+        image = owner.image(ident)
+        assert (image["disk_format"], image["protected"], image["visibility"]) == ("qcow2", True, "private")
+        assert image["virtual_size"] == 2 * 2**30
+        assert 1_000_000 < image["size"] < 2**30
+
+        wait(lambda: owner.cinder("GET", f"/volumes/{volume['id']}").json()["volume"]["status"] == "in-use")
+        disk = {
+            "uuid": ident, "source_type": "image", "destination_type": "volume", "boot_index": 0, "volume_size": 2,
+            "delete_on_termination": True,
+        }  # fmt: skip
+        body = {"server": {"name": "clone-a", "flavorRef": source["flavor"]["id"], "block_device_mapping_v2": [disk]}}
+        made = owner.nova("POST", "/servers", body)
+        assert made.status == 202, made.body
+        clone = made.json()["server"]["id"]
+        assert owner.become(clone, "ACTIVE")["metadata"]["sandbox_address"] == guests.read(root, "clone-a").address
+        assert ssh(root, "clone-a", "cat /etc/kept /etc/hostname").split() == ["kept", "clone-a"]
+        owner.nova("DELETE", f"/servers/{clone}")
+        wait(lambda: guests.known(root) == ("src",))
+        wait(lambda: len(owner.cinder("GET", "/volumes").json()["volumes"]) == 1)
     finally:
         sandbox.down(root)
     assert_nothing_left(root)

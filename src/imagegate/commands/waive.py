@@ -84,9 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--approved-by", type=_text, metavar="NAME", help="who allowed it; asked for on a terminal")
     parser.add_argument("--ticket", type=_text, metavar="TEXT", help="where the work on it is tracked")
     parser.add_argument("--any-subject", action="store_true", help="cover whatever the check finds wrong there")
-    parser.add_argument(
-        "--policy", type=Path, metavar="FILE", help="the policy, if it moved or changed since"
-    )
+    parser.add_argument("--policy", type=Path, metavar="FILE", help="the policy, if it moved or changed since")
     parser.add_argument("--checks", action="append", default=[], metavar="DIR", help="a folder of your own checks")
     parser.add_argument("--yes", action="store_true", help="do not ask before the policy is written")
     parser.add_argument(

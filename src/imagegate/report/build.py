@@ -230,6 +230,7 @@ class Findings:
                 "region": target.region,
                 "owner": target.owner,
                 "seen_from": list(target.seen_from),
+                "key": key,
             }
         return known
 

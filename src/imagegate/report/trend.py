@@ -15,6 +15,7 @@ SCHEMA_VERSION = 1
 BARS = "▁▂▃▄▅▆▇█"
 
 _COLUMNS = ("run", "ended (UTC)", "command", "policy", "whole", "exit", *SEVERITIES, "unknown", "seen", "new", "fixed")
+_HEADS = {"critical": "crit", "medium": "med", "exit": "code"}
 _LEFT = {"run", "ended (UTC)", "command", "policy", "whole"}
 _DROPPED = ("ended (UTC)", "policy", "command", "whole")
 """What a narrow terminal goes without, the first first: the id tells the time."""
@@ -30,9 +31,10 @@ def trend_lines(points: Sequence[Point], *, width: int | None, bars: bool) -> It
         yield line(0, "no run is kept here yet")
         return
     rows = [_row(point) for point in points]
-    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in _COLUMNS}
+    heads = {name: _HEADS.get(name, name) for name in _COLUMNS}
+    widths = {name: max(len(row[name]) for row in (heads, *rows)) for name in _COLUMNS}
     shown = _fitting(widths, width)
-    yield line(0, *_cells({name: name for name in shown}, widths, shown, head=True))
+    yield line(0, *_cells(heads, widths, shown, head=True))
     for row in rows:
         yield line(0, *_cells(row, widths, shown, head=False))
     if bars:

@@ -24,7 +24,7 @@ EXIT_WORDS = {
 TOLERATED = "what stands is tolerated (--fail-on, --max-unknown): it proves no compliance"
 INCOMPLETE = "nothing that was judged failed, but this run is not complete: it proves no compliance"
 
-_OF_OLD_FAILS = {
+OF_OLD_FAILS = {
     ExitCode.COMPLIANT: "nothing new fails (--fail-on-new); {old}: it proves no compliance",
     ExitCode.FAIL: "a new fail stands (--fail-on-new); {old} as well",
     ExitCode.UNKNOWN: "no new fail stands (--fail-on-new; {old}), but something could not be seen",
@@ -49,9 +49,9 @@ def meaning(result: Result) -> str:
     if result.story is not None and result.story.meaning is not None:
         return result.story.meaning
     code, old = result.exit_code, result.old_fails
-    if old and code in _OF_OLD_FAILS:
+    if old and code in OF_OLD_FAILS:
         stand = "stands" if old == 1 else "stand"
-        return _OF_OLD_FAILS[code].format(old=f"{plural(old, 'old fail')} {stand}")
+        return OF_OLD_FAILS[code].format(old=f"{plural(old, 'old fail')} {stand}")
     if result.exit_code is ExitCode.COMPLIANT and result.tolerated:
         return TOLERATED
     if result.exit_code is ExitCode.COMPLIANT and not result.complete:

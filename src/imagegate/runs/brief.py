@@ -190,7 +190,7 @@ def spot_of(target: Target) -> Spot:
     return _spot(
         {
             name: value if value is None else _shown(value)
-            for name in ("kind", "id", "name", "cloud", "region", "owner")
+            for name in ("kind", "id", "name", "cloud", "region", "owner", "key")
             for value in (getattr(target, name),)
         }
     )
@@ -211,7 +211,7 @@ def state_of_record(record: Record) -> State:
 def _spot(raw: Mapping[str, Any]) -> Spot:
     kind, identity, cloud, region = _text(raw["kind"]), _text(raw["id"]), _maybe(raw["cloud"]), _maybe(raw["region"])
     return Spot(
-        key=f"{kind}:{cloud or '-'}/{region or '-'}/{identity}",
+        key=_maybe(raw.get("key")) or f"{kind}:{cloud or '-'}/{region or '-'}/{identity}",
         kind=kind,
         id=identity,
         name=_text(raw["name"]),

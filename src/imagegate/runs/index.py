@@ -105,6 +105,14 @@ class Index:
         rows = self._db.execute("SELECT id, size, changed FROM runs UNION ALL SELECT id, size, changed FROM ignored")
         return {run: Stat(size=size, changed=changed) for run, size, changed in rows}
 
+    def newer(self, head: RunHead) -> dict[str, Stat]:
+        """The runs of its policy that ended after this one."""
+        rows = self._db.execute(
+            "SELECT id, size, changed FROM runs WHERE policy = ? AND (finished, id) > (?, ?)",
+            (head.policy, utc(head.finished), head.id),
+        )
+        return {run: Stat(size=size, changed=changed) for run, size, changed in rows}
+
     def ignored(self) -> dict[str, str]:
         """Runs whose report cannot be read, with the reason."""
         return dict(self._db.execute("SELECT id, reason FROM ignored ORDER BY id"))
@@ -134,12 +142,12 @@ class Index:
             "ORDER BY finished DESC, id DESC LIMIT ?",
             (*given, -1 if limit is None else limit),
         )
-        return [Row(head=_head(row), standing=json.loads(row[-1])) for row in rows]
+        return [_row(row) for row in rows]
 
     def run(self, run_id: str) -> Row | None:
         """One run, None if there is no such."""
         row = self._db.execute(f"SELECT {_HEAD}, standing FROM runs WHERE id = ?", (run_id,)).fetchone()  # noqa: S608
-        return None if row is None else Row(head=_head(row), standing=json.loads(row[-1]))
+        return None if row is None else _row(row)
 
     # what runs saw
 
@@ -193,7 +201,7 @@ class Index:
                     title=title,
                     target=spots.setdefault(spot[0], Spot(*spot)),
                     fingerprint=fingerprint.hex(),
-                    subjects=tuple(json.loads(subjects)),
+                    subjects=_texts(subjects),
                 )
                 for number, check, title, fingerprint, subjects, *spot in rows
             }
@@ -341,11 +349,8 @@ class Index:
     def _go_back(self, head: RunHead) -> None:
         """The policy's runs and times as they were when this run ended: newer ones are put in again behind it."""
         at = utc(head.finished)
-        newer = self._db.execute(
-            "SELECT id FROM runs WHERE policy = ? AND (finished, id) > (?, ?)", (head.policy, at, head.id)
-        ).fetchall()
-        if newer:
-            self._drop([run for (run,) in newer])
+        if newer := self.newer(head):
+            self._drop(newer)
             self._db.execute("DELETE FROM spans WHERE policy = ? AND since > ?", (head.policy, at))
             self._db.execute("UPDATE spans SET until = NULL WHERE policy = ? AND until > ?", (head.policy, at))
 
@@ -380,15 +385,25 @@ def _severity(code: int) -> str:
     return SEVERITIES[code]
 
 
-def _head(row: tuple[Any, ...]) -> RunHead:
-    """From a row that begins with ``_HEAD``."""
+def _row(row: tuple[Any, ...]) -> Row:
+    """From the columns of ``_HEAD``, and ``standing``."""
     try:
-        return RunHead(
-            id=row[0], command=row[1], policy=row[2], policy_version=row[3], policy_digest=row[4],
-            started=datetime.fromisoformat(row[5]), finished=datetime.fromisoformat(row[6]), complete=bool(row[7]),
-            interrupted=bool(row[8]), exit_code=row[9], selected=row[10], seen=row[11], deselected=row[12],
-            counts=json.loads(row[13]),
-            catalogs=tuple(Catalog(what=w, cloud=c, region=r, complete=ok) for w, c, r, ok in json.loads(row[14])),
+        run, command, policy, version, digest, started, finished, *numbers, counts, catalogs, standing = row
+        complete, interrupted, exit_code, selected, seen, deselected = map(int, numbers)
+        head = RunHead(
+            id=run, command=command, policy=policy, policy_version=int(version), policy_digest=digest,
+            started=datetime.fromisoformat(started), finished=datetime.fromisoformat(finished),
+            complete=bool(complete), interrupted=bool(interrupted), exit_code=exit_code, selected=selected, seen=seen,
+            deselected=deselected, counts={name: int(number) for name, number in json.loads(counts).items()},
+            catalogs=tuple(Catalog(what=w, cloud=c, region=r, complete=ok) for w, c, r, ok in json.loads(catalogs)),
         )  # fmt: skip
-    except (TypeError, ValueError) as error:
+        return Row(head=head, standing={name: int(number) for name, number in json.loads(standing).items()})
+    except (AttributeError, TypeError, ValueError) as error:
         raise Damaged(f"run {row[0]} cannot be read: {error}") from error
+
+
+def _texts(subjects: str) -> tuple[str, ...]:
+    try:
+        return tuple(map(str, json.loads(subjects)))
+    except (TypeError, ValueError) as error:
+        raise Damaged(f"subjects cannot be read: {error}") from error

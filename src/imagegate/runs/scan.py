@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ RUN = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4,16}(-[a-z]+(-\d+)?)?")
 UNDO = "undo.json"
 NO_REPORT = "it has no report: it was killed, or is still at work"
 
+_ROUNDS = 10
 _TOLD = 20
 """So many reports are read without a word; more take time, and that is said."""
 
@@ -59,7 +61,7 @@ def look(folder: Path) -> Found:
 
 def sync(index: Index, folder: Path, say: Say | None = None) -> Mapping[str, str]:
     """Bring the index up to what is in the folder; returns the runs that are ignored, with the reason."""
-    for _ in range(3):  # a run of just now puts those out that are newer than one that is read now
+    for _ in range(_ROUNDS):  # other processes put runs in, and newer ones out
         found = look(folder)
         known = index.known()
         if gone := known.keys() - found.reports.keys():
@@ -74,17 +76,31 @@ def sync(index: Index, folder: Path, say: Say | None = None) -> Mapping[str, str
 
 
 def _read(index: Index, folder: Path, pending: Mapping[str, Stat]) -> None:
-    heads: list[tuple[RunHead, Document]] = []
-    for run, stat_ in pending.items():
-        try:
-            heads.append(read_head(folder, run))
-        except (ReportError, BriefError) as error:
-            index.ignore(run, stat_, _reason(error, folder / run))
-    for head, document in sorted(heads, key=lambda each: (each[0].finished, each[0].id)):
+    heads = _heads(index, folder, pending)
+    for policy in {head.policy for head, _ in heads}:  # what is newer goes out, and comes in again in its order
+        first = min((head for head, _ in heads if head.policy == policy), key=_order)
+        again = {run: seen for run, seen in index.newer(first).items() if run not in pending}
+        heads += _heads(index, folder, again)
+        pending = {**pending, **again}
+    for head, document in sorted(heads, key=lambda each: _order(each[0])):
         try:
             index.add(head, briefs_of_records(document.findings), pending[head.id])
         except (ReportError, BriefError) as error:
             index.ignore(head.id, pending[head.id], _reason(error, folder / head.id))
+
+
+def _order(head: RunHead) -> tuple[datetime, str]:
+    return head.finished, head.id
+
+
+def _heads(index: Index, folder: Path, runs: Mapping[str, Stat]) -> list[tuple[RunHead, Document]]:
+    found: list[tuple[RunHead, Document]] = []
+    for run, seen in runs.items():
+        try:
+            found.append(read_head(folder, run))
+        except (ReportError, BriefError) as error:
+            index.ignore(run, seen, _reason(error, folder / run))
+    return found
 
 
 def read_head(folder: Path, run: str) -> tuple[RunHead, Document]:

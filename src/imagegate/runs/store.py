@@ -33,7 +33,8 @@ BUSY_S = 30.0
 
 _PAUSE_S = 0.05
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA}
-_CLOSED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+_WRONG = (sqlite3.Error, Damaged, UnicodeDecodeError)
+"""What a damaged file raises."""
 
 
 class Unusable(Exception):
@@ -48,14 +49,16 @@ def ask(folder: Path, question: Callable[[Index, Mapping[str, str]], T], say: Sa
     """What ``question`` makes of an index of all runs in ``folder``, and of those that are ignored (with the reason).
 
     Runs that are not in the index are put in first. Whatever is wrong with the index, the answer is the same: it is
-    made anew, or if it cannot be, made in memory of the reports, and ``say`` is told.
+    made anew, or if it cannot be, made in memory of the reports, and ``say`` is told. A folder that is not there has no
+    runs.
     """
-    for _ in range(2):
+    for _ in range(2 if folder.exists() else 0):
         opened: list[int] = []
+        reason: str | None
         try:
             with _connected(folder, opened) as index:
                 return question(index, sync(index, folder, say))
-        except (sqlite3.DatabaseError, Damaged) as error:
+        except _WRONG as error:
             if not _is_damage(error) or not _remove(folder, opened):
                 reason = str(error)
                 break
@@ -63,10 +66,10 @@ def ask(folder: Path, question: Callable[[Index, Mapping[str, str]], T], say: Sa
             reason = str(error)
             break
     else:
-        reason = "it is damaged again and again"
-    with contextlib.suppress(sqlite3.Error, Damaged, Unusable, OSError), _frozen(folder) as frozen:
+        reason = "it is damaged again and again" if folder.exists() else None
+    with contextlib.suppress(*_WRONG, Unusable, OSError), _frozen(folder) as frozen:
         return question(frozen, frozen.ignored() | look(folder).others)
-    if say is not None:
+    if say is not None and reason is not None:
         say(f"{folder / INDEX} is not used, the reports are read instead: {reason}")
     with _in_memory() as index:
         return question(index, sync(index, folder))
@@ -87,7 +90,7 @@ def remember(folder: Path, head: Mapping[str, Any], findings: Iterable[Finding])
                 with _connected(folder, opened) as index:
                     index.add(run, briefs_of(findings), seen)
                     return None
-            except (sqlite3.DatabaseError, Damaged) as error:
+            except _WRONG as error:
                 if not _is_damage(error) or not _remove(folder, opened):
                     return str(error)
     except (sqlite3.Error, Unusable, BriefError, OSError) as error:
@@ -96,7 +99,8 @@ def remember(folder: Path, head: Mapping[str, Any], findings: Iterable[Finding])
 
 
 def _is_damage(error: Exception) -> bool:
-    return isinstance(error, Damaged) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN
+    code = getattr(error, "sqlite_errorcode", None)  # none: Python could not read what SQLite found
+    return isinstance(error, Damaged) or code is None or code & 0xFF in _BROKEN
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from imagegate.sandbox.cloud import down, save_template, start_service, status, stop_service, up
 from imagegate.sandbox.errors import SandboxError, SandboxUsageError
-from imagegate.sandbox.layout import ALL_SERVICES, IMAGE_SERVICES
+from imagegate.sandbox.layout import ALL_SERVICES, EVERY_SERVICE, IMAGE_SERVICES
 from imagegate.sandbox.model import (
     Guest,
     GuestSpec,
@@ -16,6 +16,7 @@ from imagegate.sandbox.model import (
 
 __all__ = [
     "ALL_SERVICES",
+    "EVERY_SERVICE",
     "IMAGE_SERVICES",
     "Guest",
     "GuestSpec",

@@ -52,6 +52,9 @@ from imagegate.sandbox.processes import Process
 _START_LIMIT = 120
 _POLL = 0.05
 _THREADS = 16
+_NEEDED_FILES = {"nova": ("api-paste.ini",), layout.BLOCK_STORAGE: ("api-paste.ini", "resource_filters.json")}
+_JOINED = {"nova": "nova_all_in_one.py", layout.BLOCK_STORAGE: "cinder_all_in_one.py"}
+"""Services of several parts in one process, which reach the guests."""
 _MODULES = {
     "keystone": "keystone_v2",
     "placement": "placement.wsgi.api",
@@ -72,10 +75,11 @@ def up(
 
     What it needs first is made in the cache folder (environment, empty databases, guests' root filesystem). A sandbox
     that runs as wanted is returned as it is; the rest of a crashed one is cleaned away. ``template`` names a state kept
-    with :func:`save_template`.
+    with :func:`save_template`. Guests on volumes bring block storage along.
     """
     place = plain(root or default_root())
-    return _Start(place, layout.with_dependencies(services), tuple(guests), template, progress)()
+    wanted = {*services, *(layout.BLOCK_STORAGE for spec in guests if spec.volume_gb is not None)}
+    return _Start(place, layout.with_dependencies(wanted), tuple(guests), template, progress)()
 
 
 def down(root: Path | None = None) -> bool:
@@ -169,6 +173,9 @@ class _Start:
 
     def __call__(self) -> Sandbox:
         guests.check(self.guests)
+        if layout.BLOCK_STORAGE in self.services and shutil.which("qemu-img") is None:
+            message = "Block storage needs qemu-img (package qemu-utils): it turns volumes into images."
+            raise SandboxError(message)
         if self.linux:
             rootfs.require()
         if self.windows:
@@ -230,10 +237,12 @@ class _Start:
             for name in self.services:
                 for file, text in config.files(name, self.root, state.ports, passwords[layout.ADMIN]).items():
                     write_private(self.root / name / file, text)
-            if "nova" in self.services:
-                for folder in ("state", "lock"):
-                    (self.root / "nova" / folder).mkdir(mode=0o700)
-                shutil.copy(tools.parent / "etc" / "nova" / "api-paste.ini", self.root / "nova")
+            for name, needed in _NEEDED_FILES.items():
+                if name in self.services:
+                    for folder in ("state", "lock"):
+                        (self.root / name / folder).mkdir(mode=0o700)
+                    for file in needed:
+                        shutil.copy(tools.parent / "etc" / name / file, self.root / name)
             for name in self.services:
                 state.services[name].process = _spawn(self.root, name, listeners[name], tools)
                 state.write(self.root)
@@ -319,8 +328,8 @@ def _spawn(root: Path, name: str, listener: socket.socket, tools: Path) -> Proce
     environ[processes.OWNER_VARIABLE] = str(root)
     descriptor = str(processes.SOCKET_DESCRIPTOR)
     command = [str(tools / "python")]
-    if name == "nova":
-        command += [str(SERVICES / "nova_all_in_one.py"), descriptor]
+    if name in _JOINED:
+        command += [str(SERVICES / _JOINED[name]), descriptor]
         control = [sys.executable, str(SERVICES / "guest_control.py"), str(root)]
         environ["IMAGEGATE_GUEST_CONTROL"] = json.dumps(control)
         environ[CACHE_VARIABLE] = str(cache_folder().parent)  # the guests' root filesystem is there

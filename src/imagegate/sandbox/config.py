@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from imagegate.sandbox.layout import ADMIN, GLANCES, NOVA_REGION, database_url, image_store
+from imagegate.sandbox.layout import ADMIN, BLOCK_STORAGE, GLANCES, NOVA_REGION, database_url, image_store
 
 _PASTE = """\
 [composite:glance-api]
@@ -34,7 +34,7 @@ delay_auth_decision = true
 """
 
 _NOVA_POLICY = """\
-# Flavors without a disk of their own boot from images too: the sandbox has no block storage.
+# Flavors without a disk of their own boot from images too: block storage is only there for whoever asks for it.
 "os_compute_api:servers:create:zero_disk_flavor": "role:member"
 """
 
@@ -51,6 +51,7 @@ def endpoints(ports: Mapping[str, int]) -> list[tuple[str, str, str, str]]:
         ("compute", "nova", NOVA_REGION, url("nova", "/v2.1")),
         ("placement", "placement", NOVA_REGION, url("placement")),
         ("network", "neutron", NOVA_REGION, url("neutron")),
+        ("volumev3", "cinder", NOVA_REGION, url(BLOCK_STORAGE, "/v3/$(project_id)s")),
     ]
     return listed
 
@@ -59,7 +60,8 @@ def service_of_endpoint(kind: str, region: str) -> str:
     """The sandbox service behind an endpoint of the catalog."""
     if kind == "image":
         return next(service for service, served in GLANCES.items() if served == region)
-    return {"identity": "keystone", "compute": "nova", "placement": "placement", "network": "neutron"}[kind]
+    served = {"identity": "keystone", "compute": "nova", "placement": "placement", "network": "neutron"}
+    return {**served, "volumev3": BLOCK_STORAGE}[kind]
 
 
 def files(service: str, root: Path, ports: Mapping[str, int], admin_password: str) -> dict[str, str]:
@@ -80,6 +82,8 @@ def files(service: str, root: Path, ports: Mapping[str, int], admin_password: st
         }
     if service == "nova":
         return {"nova.conf": _nova(root, ports, admin_password), "policy.yaml": _NOVA_POLICY}
+    if service == BLOCK_STORAGE:
+        return {"cinder.conf": _cinder(root, ports, admin_password)}
     return {}
 
 
@@ -92,6 +96,7 @@ def environment(service: str, root: Path) -> dict[str, str]:
         "keystone": {"OS_KEYSTONE_CONFIG_FILES": f"{folder}/keystone.conf"},
         "placement": {"OS_PLACEMENT_CONFIG_DIR": folder},
         "nova": {"OS_NOVA_CONFIG_DIR": folder},
+        BLOCK_STORAGE: {"SANDBOX_CINDER_CONFIG": f"{folder}/cinder.conf"},
     }.get(service, {})
 
 
@@ -165,5 +170,25 @@ def _nova(root: Path, ports: Mapping[str, int], password: str) -> str:
         + f"[glance]\napi_servers = http://127.0.0.1:{ports[f'glance-{NOVA_REGION}']}\n"
         + _token_check(ports, password)
         + clients
-        + f"[cinder]\n{credentials}"
+        + f"[cinder]\nos_region_name = {NOVA_REGION}\n{credentials}"
+        + (f"[service_user]\nsend_service_user_token = true\n{credentials}" if BLOCK_STORAGE in ports else "")
+    )
+
+
+def _cinder(root: Path, ports: Mapping[str, int], password: str) -> str:
+    folder = root / BLOCK_STORAGE
+    return (
+        _default(
+            folder,
+            f"state_path = {folder}/state\nhost = sandbox\nmy_ip = 127.0.0.1\ntransport_url = fake://\n"
+            f"api_paste_config = {folder}/api-paste.ini\nresource_query_filters_file = {folder}/resource_filters.json\n"
+            f"glance_api_servers = http://127.0.0.1:{ports[f'glance-{NOVA_REGION}']}\n"
+            "enabled_backends = files\nenable_force_upload = true\nscheduler_driver_init_wait_time = 1\n"
+            "quota_volumes = -1\nquota_gigabytes = -1\n",
+        )
+        + "[files]\nvolume_driver = cinder_driver.SandboxVolumeDriver\nvolume_backend_name = files\n"
+        + _database("database", database_url(root, BLOCK_STORAGE, "cinder"))
+        + f"[oslo_concurrency]\nlock_path = {folder}/lock\n[coordination]\nbackend_url = file://{folder}/lock\n"
+        + _token_check(ports, password)
+        + f"service_token_roles = {ADMIN}\n"  # Cinder lets Nova alone detach volumes of servers, by its service token
     )

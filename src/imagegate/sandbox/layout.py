@@ -12,7 +12,10 @@ NOVA_REGION = "KR1"
 GLANCES = {f"glance-{region}": region for region in REGIONS}
 IMAGE_SERVICES = ("keystone", *GLANCES)
 ALL_SERVICES = (*IMAGE_SERVICES, "placement", "neutron", "nova")
-"""All services, in the order of their dependencies."""
+"""The services that are started unless others are named, in the order of their dependencies."""
+BLOCK_STORAGE = "cinder"
+EVERY_SERVICE = (*ALL_SERVICES, BLOCK_STORAGE)
+"""All services that there are: block storage is started for whoever asks for it, or for a guest on a volume."""
 
 OWNER = "golden"
 PROJECTS = (OWNER, "web-prod", "web-stage")
@@ -28,7 +31,11 @@ FLAVORS = (
 )
 """Name, virtual CPUs, MiB of memory, GiB of disk."""
 
-_NEEDS = {"nova": ("keystone", f"glance-{NOVA_REGION}", "placement", "neutron"), "placement": ("keystone",)}
+_NEEDS = {
+    "nova": ("keystone", f"glance-{NOVA_REGION}", "placement", "neutron"),
+    "placement": ("keystone",),
+    BLOCK_STORAGE: ("keystone", f"glance-{NOVA_REGION}"),
+}
 
 MARKER = ".imagegate-sandbox"
 """A folder without this file is never removed."""
@@ -39,24 +46,23 @@ SECRETS = "secrets.json"
 
 def with_dependencies(wanted: Collection[str]) -> tuple[str, ...]:
     """The services to start so that the wanted ones work, in order."""
-    unknown = sorted(set(wanted) - set(ALL_SERVICES))
+    unknown = sorted(set(wanted) - set(EVERY_SERVICE))
     if unknown or not wanted:
         named = ", ".join(unknown) or "(none named)"
-        message = f"No such sandbox services: {named}; there are {', '.join(ALL_SERVICES)}."
+        message = f"No such sandbox services: {named}; there are {', '.join(EVERY_SERVICE)}."
         raise SandboxUsageError(message)
     needed = set(wanted)
     for name in wanted:
         needed.update(_NEEDS.get(name, ("keystone",)))
-    return tuple(name for name in ALL_SERVICES if name in needed)
+    return tuple(name for name in EVERY_SERVICE if name in needed)
 
 
 def databases(service: str) -> tuple[str, ...]:
     """The database files of a service, by name."""
     if service in GLANCES:
         return ("glance",)
-    return {"keystone": ("keystone",), "placement": ("placement",), "nova": ("nova_api", "nova", "nova_cell0")}.get(
-        service, ()
-    )
+    several = {"nova": ("nova_api", "nova", "nova_cell0")}
+    return several.get(service, () if service == "neutron" else (service,))
 
 
 def database_file(root: Path, service: str, name: str) -> Path:

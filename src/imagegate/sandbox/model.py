@@ -25,7 +25,8 @@ class GuestSpec:
     """A guest to boot.
 
     ``machine_id`` and ``dbus`` are the state of ``/etc/machine-id`` and ``/var/lib/dbus/machine-id`` once the guest
-    is up: ``id`` (a random one), ``empty``, ``uninitialized``, ``missing`` or the content itself.
+    is up: ``id`` (a random one), ``empty``, ``uninitialized``, ``missing`` or the content itself. With ``volume_gb``
+    its server boots from a volume of that size, which block storage captures.
     """
 
     name: str
@@ -35,6 +36,7 @@ class GuestSpec:
     flavor: str = "m2.c1m2"
     image_name: str = "Debian Bookworm"
     metadata: Mapping[str, str] = field(default_factory=dict)
+    volume_gb: int | None = None
 
     @property
     def image(self) -> BaseImage:
@@ -64,6 +66,7 @@ class WindowsGuestSpec:
     faults: tuple[str, ...] = ()
     liars: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    volume_gb: int | None = None
 
     @property
     def image(self) -> BaseImage:

@@ -59,7 +59,7 @@ def create(
             continue
         server: dict[str, Any] = {
             "name": spec.name,
-            "imageRef": images[spec.image],
+            **_disk(images[spec.image], spec.volume_gb),
             "flavorRef": flavors[spec.flavor],
             "networks": "none",
             "metadata": spec.server_metadata,
@@ -67,6 +67,17 @@ def create(
         answer = _ask(nova, "POST", "/v2.1/servers", body={"server": server}, headers=headers)
         waiting[answer.json()["server"]["id"]] = spec.name
     _wait_active(nova, headers, waiting)
+
+
+def _disk(image: str, volume_gb: int | None) -> dict[str, Any]:
+    """What a server boots from: its image, or a volume with it."""
+    if volume_gb is None:
+        return {"imageRef": image}
+    volume = {
+        "uuid": image, "source_type": "image", "destination_type": "volume", "boot_index": 0, "volume_size": volume_gb,
+        "delete_on_termination": True,
+    }  # fmt: skip
+    return {"block_device_mapping_v2": [volume]}
 
 
 def stop(ports: Mapping[str, int], projects: Mapping[str, str], password: str, name: str) -> None:

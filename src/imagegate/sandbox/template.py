@@ -76,9 +76,9 @@ def _make(place: Path, progress: Progress) -> None:
     progress("making empty databases (once; about 20 s)")
     work = place.with_name(place.name + ".partial")
     shutil.rmtree(work, ignore_errors=True)
-    ports = dict.fromkeys(layout.ALL_SERVICES, 1)
+    ports = dict.fromkeys(layout.EVERY_SERVICE, 1)
     work.mkdir(mode=0o700)
-    for service in layout.ALL_SERVICES:
+    for service in layout.EVERY_SERVICE:
         (work / service).mkdir(mode=0o700)
         for name, text in config.files(service, work, ports, "unused").items():
             write_private(work / service / name, text)
@@ -106,6 +106,7 @@ def _make(place: Path, progress: Progress) -> None:
         "keystone": [python, str(SERVICES / "seed_keystone.py"), "{}/keystone.conf", "{}/plan.json"],
         first_glance: [str(tools / "glance-manage"), "--config-file", "{}/glance-api.conf", "db_sync"],
         "placement": [str(tools / "placement-manage"), "--config-file", "{}/placement.conf", "db", "sync"],
+        layout.BLOCK_STORAGE: [str(tools / "cinder-manage"), "--config-file", "{}/cinder.conf", "db", "sync"],
     }
     outputs = _run_all(
         {service: [part.format(work / service) for part in command] for service, command in commands.items()},
@@ -114,7 +115,7 @@ def _make(place: Path, progress: Progress) -> None:
     for glance in other_glances:
         shutil.copy(_database(work, first_glance), _database(work, glance))
     shutil.copy(layout.database_file(work, "nova", "nova"), layout.database_file(work, "nova", "nova_cell0"))
-    for service in layout.ALL_SERVICES:
+    for service in layout.EVERY_SERVICE:
         for name in layout.databases(service):
             with contextlib.closing(sqlite3.connect(layout.database_file(work, service, name))) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")  # stays in the file: readers do not block the writer
@@ -162,7 +163,7 @@ def plain_environment(home: Path) -> dict[str, str]:
 
 def _keep_data_only(work: Path) -> None:
     """Remove what every sandbox writes anew: configurations, keys, logs."""
-    for service in layout.ALL_SERVICES:
+    for service in layout.EVERY_SERVICE:
         for path in (work / service).iterdir():
             if path.suffix != ".sqlite":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -249,7 +250,7 @@ def save(root: Path, name: str) -> Path:
         empty = ensure()
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(mode=0o700)
-        for service in layout.ALL_SERVICES:
+        for service in layout.EVERY_SERVICE:
             (work / service).mkdir(mode=0o700)
             for database in layout.databases(service):
                 source = layout.database_file(root, service, database)

@@ -37,7 +37,7 @@ class AcceptImage(ImageStep):
 
     def basis(self, seen: Facts) -> object:
         image = seen[IMAGE]
-        if image.owner != self.owner or image.owner == self.project:
+        if image.owner != self.owner:
             raise StepRefused(
                 f"image {image.id} is not project {self.owner}'s to share with {self.project}: nothing was written"
             )

@@ -154,9 +154,9 @@ TABLE = Table(
 test_case, test_table_is_complete = TABLE.tests()
 
 
-@pytest.mark.parametrize("change", [{"owner": "p-web"}, {"owner": "p-thief"}])
-def test_an_image_that_has_another_owner_by_now_is_not_accepted(change):
+@pytest.mark.parametrize("owner", ["p-web", "p-thief"])
+def test_an_image_that_has_another_owner_by_now_is_not_accepted(owner):
     seen = theirs("pending", since=LATE)
     [step] = TABLE.subject.plan(seen, TABLE.subject.params(**FROM))
     with pytest.raises(StepRefused, match="nothing was written"):
-        step.basis(seen.with_fact(IMAGE, replace(seen[IMAGE], **change)))
+        step.basis(seen.with_fact(IMAGE, replace(seen[IMAGE], owner=owner)))

@@ -62,6 +62,8 @@ class FakeCloud:
         self.members: dict[str, list[dict[str, Any]]] = {}
         self.tokens: set[str] = set()
         self.projects: dict[str, str] = {}
+        self.others: set[str] = set()
+        """Projects whose private images PROJECT does not see; it sees those of all others, as an administrator does."""
         self.log: list[Request] = []
         self.strange: list[str] = []
         self.hooks: list[Callable[[Request], Reply | None]] = []
@@ -257,7 +259,7 @@ class FakeCloud:
         if image["owner"] == whose or image["visibility"] not in {"shared", "private"}:
             return True
         if image["visibility"] == "private":
-            return whose == PROJECT and image["owner"] not in self.projects.values()
+            return whose == PROJECT and image["owner"] not in self.others
         if image["id"] not in self.members:
             return whose == PROJECT
         return any(row["member_id"] == whose and row["status"] in answers for row in self.members[image["id"]])

@@ -30,6 +30,7 @@ def three(cloud, configured, kit):
             "stage": kit.entry(cloud, project_id=STAGE),
         }
     )
+    cloud.others = {PROD, STAGE}
     return cloud
 
 
@@ -111,6 +112,25 @@ def test_regions_are_never_one(three, transport):
     assert [(target.region, target.seen_from) for target in found.targets] == [
         ("KR1", ("golden", "prod")), ("KR2", ("golden", "prod")),
     ]  # fmt: skip
+
+
+def test_regions_that_share_one_service_stay_two(three, transport, kit):
+    three.regions["image"] = ["KR1", "KR2"]
+
+    def one_service(request):
+        if request.path != "/v3/auth/tokens":
+            return None
+        reply = three.log_in(request)
+        for service in reply.json["token"]["catalog"]:
+            for endpoint in service["endpoints"]:
+                endpoint["url"] = endpoint["url"].replace("KR2", "KR1")
+        return reply
+
+    three.on(one_service)
+    three.image()
+    found = discover(transport, "golden", "prod", regions=("KR1", "KR2"))
+    assert [(target.region, target.cloud) for target in found.targets] == [("KR1", "golden"), ("KR2", "golden")]
+    assert len({target.key for target in found.targets}) == 2
 
 
 def test_one_address_that_tells_different_things_is_not_believed(three, transport, kit):
@@ -276,6 +296,14 @@ def test_the_owner_alone_has_no_answers_to_give(three, transport):
     target = targets(discover(transport, "golden"))[ident]
     assert transport.at_hand(target, [IMAGE, MEMBERSHIP])
     assert look(transport, target, IMAGE, MEMBERSHIP)[MEMBERSHIP].members == ()
+
+
+def test_another_entry_of_the_owner_is_no_receiver(three, configured, transport, kit):
+    configured({"golden": kit.entry(three), "again": kit.entry(three)})
+    ident = shared(three, row(kit.PROJECT), row(PROD))
+    target = targets(discover(transport, "golden", "again"))[ident]
+    assert look(transport, target, IMAGE, MEMBERSHIP)[MEMBERSHIP].members == ()
+    assert senders(three, "GET", "/members") == [], "nobody's answer is asked for"
 
 
 def test_receivers_without_the_owner(three, transport):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,8 @@ from imagegate.report.write import write_reports
 from imagegate.result import PolicyInfo, Result, ScopeInfo
 from imagegate.runs.brief import RunHead, briefs_of, head_of
 from imagegate.runs.compare import Pair, Place, View, view_of
+from imagegate.runs.index import Index
+from imagegate.runs.scan import sync
 
 FIRST = datetime(2026, 11, 1, 8, tzinfo=UTC)
 CHECKS = {
@@ -83,6 +87,9 @@ def view(result: Result) -> View[Pair]:
 
 
 def place(pair: Pair) -> Place:
+    for target in IMAGES.values():
+        if target.key == pair[1]:
+            return Place(target.key, str(target.kind), target.cloud, target.region)
     kind, _, rest = pair[1].partition(":")
     cloud, region, _ = rest.split("/", 2)
     return Place(pair[1], kind, cloud, region)
@@ -95,3 +102,22 @@ def pair(text: str) -> Pair:
 
 def target(name: str) -> Target:
     return IMAGES[name]
+
+
+def rows(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
+    """Everything but the numbers, which depend on the order."""
+    told = connection.execute("SELECT id, policy, standing, exit_code FROM runs ORDER BY id").fetchall()
+    spans = connection.execute(
+        'SELECT policy, checks.name, targets.key, since, until FROM spans JOIN pairs ON pairs.id = pair JOIN checks '
+        'ON checks.id = pairs."check" JOIN targets ON targets.id = pairs.target ORDER BY 1, 2, 3, 4'
+    ).fetchall()
+    return [*told, *spans]
+
+
+def afresh(folder: Path) -> list[tuple[object, ...]]:
+    """The rows of an index that is made of the reports alone."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        index = Index(connection)
+        index.create()
+        sync(index, folder)
+        return rows(connection)

@@ -14,10 +14,11 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from imagegate.report.build import Record
 from imagegate.report.html.safe_json import script_json, shown
 from imagegate.report.records import SEVERITIES, attested, fixed, waived
 from imagegate.report.safe import visible
@@ -34,8 +35,6 @@ _DETAIL = ("violations", "reason", "owner", "note", "waiver", "attestation", "fi
 _HEX = len("sha256:") + 64
 _FINGERPRINT = re.compile("[0-9a-f]{16}")
 _TARGET = ("id", "name", "kind", "cloud", "region", "owner")
-
-Record = Mapping[str, Any]
 
 
 def class_of(finding: Record) -> int:
@@ -126,7 +125,8 @@ class Encoded:
         yield '"fingerprints":"' + "".join(row.fingerprint for row in rows) + '",\n'
         for name, column in columns.items():
             yield f'"{name}":{script_json(column)},\n'
-        yield f'"checks":{script_json([[visible(i), visible(title), s] for i, (_, title, s) in self.checks.items()])},\n'
+        checks = [[visible(name), visible(title), severity] for name, (_, title, severity) in self.checks.items()]
+        yield f'"checks":{script_json(checks)},\n'
         yield f'"names":{script_json(shown(self.names))},\n'
         for name in ("parameters", "times"):
             yield f'"{name}_table":[' + ",".join(getattr(self, name).lines) + "],\n"

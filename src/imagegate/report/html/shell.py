@@ -7,6 +7,7 @@ language; machine values are made visible and escaped by jinja2.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,7 @@ from imagegate.report.html.stories import capture_story, prove_story
 from imagegate.report.language import Words, check_words, words
 from imagegate.report.records import SEVERITIES
 from imagegate.report.safe import TEXT_LIMIT, visible
-from imagegate.report.words import EXIT_WORDS, INCOMPLETE, TOLERATED
+from imagegate.report.words import EXIT_WORDS, INCOMPLETE, OF_OLD_FAILS, TOLERATED
 
 FIRST = 50
 """So many findings are in the page itself, for viewers that run no scripts."""
@@ -28,7 +29,10 @@ ROWS = 200
 """So many rows of waivers, attestations and what was resolved are shown."""
 
 _GAPS = 8
+_NOTHING = "-"
 _TONES = {0: "good", 1: "bad", 10: "unseen", 11: "bad"}
+_MEANINGS = {text: f"exit.{int(code)}" for code, text in EXIT_WORDS.items()}
+_MEANINGS |= {TOLERATED: "exit.tolerated", INCOMPLETE: "exit.partial"}
 _OPTIONAL = ("baseline", "capture", "prove", "waivers", "attestations")
 
 
@@ -70,7 +74,7 @@ class Say:
     def span(self, seconds: float | None) -> Markup | str:
         """A length of time in its largest unit."""
         if seconds is None:
-            return "–"
+            return _NOTHING
         for unit, size in (("days", 86400), ("hours", 3600)):
             if seconds >= size:
                 return self(f"baseline.{unit}", n=int(seconds // size))
@@ -80,9 +84,7 @@ class Say:
 def context(head: Mapping[str, Any], made: Encoded, language: str) -> dict[str, Any]:
     """What the templates are filled with, but for the scripts and what goes into them."""
     say = Say(words(language))
-    whole = {**dict.fromkeys(_OPTIONAL), **head, "auditor": head.get("auditor") or []}
-    if whole["baseline"]:
-        whole["baseline"] = {"not_resolved": [], **whole["baseline"]}
+    whole = _whole(head)
     run = whole["run"]
     targets = whole["scope"]["targets"]
     attention, first = _first(made, whole, language)
@@ -109,14 +111,32 @@ def context(head: Mapping[str, Any], made: Encoded, language: str) -> dict[str, 
     }
 
 
+def _whole(head: Mapping[str, Any]) -> dict[str, Any]:
+    """The head with None for what its version of the schema did not have yet: templates are strict."""
+    catalogs = [
+        {"what": "images" if "images" in one else "servers", "reason": None, "pages": None, **one}
+        for one in head["scope"]["catalog"]
+    ]
+    whole = {**dict.fromkeys(_OPTIONAL), **head, "auditor": head.get("auditor") or []}
+    whole |= {"policy": {"title": None, **head["policy"]}, "scope": {**head["scope"], "catalog": catalogs}}
+    for name in ("waivers", "attestations"):
+        whole[name] = [{"ticket": None, "line": None, "matches": None, **one} for one in whole[name] or ()]
+    if whole["baseline"]:
+        whole["baseline"] = {"not_resolved": [], **whole["baseline"]}
+    return whole
+
+
 def meaning(run: Mapping[str, Any], say: Say) -> Markup | str:
     """The exit code in words. What a command says in words of its own stays as it is."""
     said = run.get("meaning")
-    texts = {text: f"exit.{int(code)}" for code, text in EXIT_WORDS.items()}
-    texts |= {TOLERATED: "exit.tolerated", INCOMPLETE: "exit.partial"}
     if said is None:
         return say(f"exit.{run['exit_code']}")
-    return say(texts[said]) if said in texts else _visible(said)
+    if said in _MEANINGS:
+        return say(_MEANINGS[said])
+    for code, text in OF_OLD_FAILS.items():
+        if found := re.fullmatch(re.escape(text).replace(r"\{old\}", r"([\d,]+) old fails? stands?"), said):
+            return say(f"exit.old-{int(code)}", n=int(found[1].replace(",", "")))
+    return _visible(said)
 
 
 def _notes(run: Mapping[str, Any], say: Say) -> Iterator[Markup]:
@@ -228,7 +248,7 @@ def shown_time(value: object) -> str:
 def _visible(value: object) -> str:
     if isinstance(value, Markup):
         return value
-    return "–" if value is None else visible(str(value), TEXT_LIMIT)
+    return _NOTHING if value is None else visible(str(value), TEXT_LIMIT)
 
 
 def _mono(value: object) -> Markup:
@@ -236,7 +256,7 @@ def _mono(value: object) -> Markup:
 
 
 def _number(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else "–"
+    return f"{value:,}" if isinstance(value, int) else _NOTHING
 
 
 def _slug(value: object) -> str:

@@ -7,8 +7,9 @@ place of RabbitMQ, with Nova's own fake virt driver. Added to that driver are:
 - power: a server named like a guest of the sandbox powers that guest off and on;
 - a snapshot of such a server uploads the guest's root as it is (of any other a little data, so that the image
   becomes active: plain FakeDriver never uploads);
-- a server made from an image with such a root is a real guest, booted from it; its address is in the server's
-  metadata, since there are no networks here. It goes when the server is deleted.
+- a server made from an image with such a root, or from a volume with one, is a real guest, booted from it; its address
+  is in the server's metadata, since there are no networks here. It goes when the server is deleted;
+- the volume that a server boots from knows its guest: block storage uploads the guest's root for it.
 The sandbox names the program that does it in IMAGEGATE_GUEST_CONTROL (a JSON list; see guest_control.py).
 """
 
@@ -79,6 +80,13 @@ def _scratch():
         yield pathlib.Path(folder) / "root.tar"
 
 
+def _root_volume(block_device_info):
+    """The file of the volume that a server boots from (see cinder_driver.py), None where it boots from its image."""
+    volumes = (block_device_info or {}).get("block_device_mapping") or []
+    roots = [volume for volume in volumes if volume["boot_index"] == 0]
+    return pathlib.Path(roots[0]["connection_info"]["data"]["device_path"]) if roots else None
+
+
 class SandboxDriver(fake.FakeDriverWithoutFakeNodes):
     """Nova's fake driver, joined to the sandbox's guests."""
 
@@ -97,21 +105,29 @@ class SandboxDriver(fake.FakeDriverWithoutFakeNodes):
             with file.open("rb") if packed else io.BytesIO(b"\0" * PLACEHOLDER) as data:
                 images.update(context, image_id, wanted, data=data, purge_props=False)
 
-    def spawn(self, context, instance, image_meta, *args, **kwargs):
-        self._boot(context, instance, image_meta)
-        super().spawn(context, instance, image_meta, *args, **kwargs)
+    def spawn(self, context, instance, image_meta, *args, block_device_info=None, **kwargs):
+        disk = _root_volume(block_device_info)
+        if disk is not None:
+            self._boot(instance, disk)
+            disk.with_suffix(".guest").write_text(json.dumps([instance.display_name, instance.uuid]))
+        elif image_meta.obj_attr_is_set("id"):
+            self._boot_image(context, instance, image_meta.id)
+        super().spawn(context, instance, image_meta, *args, block_device_info=block_device_info, **kwargs)
 
-    def _boot(self, context, instance, image_meta):
-        """A real guest, where the image is the captured root of one. The sandbox's base images hold 1 KiB."""
+    def _boot_image(self, context, instance, image_id):
+        """From a copy of an image. The sandbox's base images hold 1 KiB."""
         images = glance.API()
-        if not image_meta.obj_attr_is_set("id") or images.get(context, image_meta.id)["size"] <= PLACEHOLDER:
-            return
-        with _scratch() as file:
-            images.download(context, image_meta.id, dest_path=str(file))
-            try:
-                guest = _control(instance, "boot", str(file))
-            except exception.InternalError as error:  # there is no other host to try
-                raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=str(error)) from error
+        if images.get(context, image_id)["size"] > PLACEHOLDER:
+            with _scratch() as file:
+                images.download(context, image_id, dest_path=str(file))
+                self._boot(instance, file)
+
+    def _boot(self, instance, file):
+        """A real guest, where the file holds the captured root of one."""
+        try:
+            guest = _control(instance, "boot", str(file))
+        except exception.InternalError as error:  # there is no other host to try
+            raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=str(error)) from error
         if guest:
             try:
                 instance.metadata = {**instance.metadata, **{f"sandbox_{key}": str(guest[key]) for key in guest}}

@@ -152,7 +152,14 @@ function menu(one) {
     label,
     icon("down"),
   );
-  const panel = h("div", { class: "panel", role: "group", "aria-label": t(`findings.${one.key}`), hidden: true });
+  const panel = h("div", {
+    class: "panel",
+    role: "group",
+    "aria-label": t(`findings.${one.key}`),
+    hidden: true,
+    // a press beside a box would move the focus out of the panel, which closes it before the box is ticked
+    onmousedown: (event) => inText(event.target) || event.preventDefault(),
+  });
   const element = h(
     "div",
     {

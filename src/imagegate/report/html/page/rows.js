@@ -31,6 +31,7 @@ function groupLine(group, place) {
     if (folded_) state.folded.delete(group.place);
     else state.folded.add(group.place);
     arrange(place);
+    list.focus(place);
   };
   return h(
     "li",
