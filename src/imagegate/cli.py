@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple
+
+from imagegate.patient import patient_stdout
 
 USAGE = 4
 INTERRUPTED = 2
@@ -76,26 +77,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _guarded(words)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        mute_stdout()
+        with patient_stdout() as out:
+            code = _dispatch(words)
+    except BrokenPipeError:  # of stderr
         return INTERRUPTED
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def _guarded(words: list[str]) -> int:
-    code = _dispatch(words)
-    sys.stdout.flush()
-    return code
-
-
-def mute_stdout() -> None:
-    """Let what is still to be printed go nowhere, so that Python's own flush at exit does not fail."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # a stdout that is no file
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if out is None or out.lost is None:
+        return code
+    usage_error(f"the output could not be written: {out.lost.strerror or out.lost}")
+    return code or USAGE
 
 
 def _dispatch(words: list[str]) -> int:

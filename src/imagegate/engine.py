@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -22,7 +21,6 @@ from imagegate.mend import Hands, Outcome, apply_plan, write
 from imagegate.model import (
     Facts,
     Finding,
-    Kind,
     Probe,
     RemedyState,
     Seen,
@@ -32,6 +30,7 @@ from imagegate.model import (
     Unseen,
     Verdict,
 )
+from imagegate.pairs import by_target, probes_by_target, union
 from imagegate.plan import Grant, Plan, make_plan, needs_a_person, over_limit, refuse_all
 from imagegate.probes.server import SERVER
 from imagegate.progress import Progress, Silent
@@ -81,7 +80,7 @@ class Engine:
     def require(self, pairs: Sequence[Pair]) -> None:
         """Say what the policy requires, judged in this run or not: what is seen of it right before the power goes is
         the evidence of later runs."""
-        self._required = {key: probes for key, (_, probes) in _probes_by_target(pairs).items()}
+        self._required = {key: probes for key, (_, probes) in probes_by_target(pairs).items()}
 
     def look(self, pairs: Sequence[Pair]) -> None:
         """Look at every target of ``pairs`` once, each with the union of what its checks need.
@@ -89,7 +88,7 @@ class Engine:
         On KeyboardInterrupt the looks under way are given up and the interrupt goes on; targets that were not looked
         at have no facts and are judged unknown.
         """
-        wanted = _probes_by_target(pairs)
+        wanted = probes_by_target(pairs)
         self.progress.looking(len(wanted))
         needed = {probe for pair in pairs for probe in pair.check.needs}
         eyes = self._eyes
@@ -147,7 +146,7 @@ class Engine:
 
     def plan(self, pairs: Sequence[Pair], grant: Grant, *, changed_targets: int) -> str | None:
         """Plan for every target with a fail. Returns why nothing may be applied (the limit), else None."""
-        for key, mine in _by_target(pairs).items():
+        for key, mine in by_target(pairs).items():
             findings = [self.findings[pair.key] for pair in mine]
             if any(finding.verdict is Verdict.FAIL or needs_a_person(finding) for finding in findings):
                 self.plans[key] = make_plan(mine[0].target, findings, self.facts[key], grant)
@@ -175,7 +174,7 @@ class Engine:
 
         Where the changes themselves bring something to light, it is planned and mended again, in ``rounds`` at most.
         """
-        mine = _by_target(pairs)
+        mine = by_target(pairs)
         granted = [plan for plan in self.plans.values() if plan.granted]
         self._all(granted, lambda plan: self._mend_target(plan, mine[plan.target.key], grant, rounds))
 
@@ -236,7 +235,7 @@ class Engine:
 
     def _mend_held(self, plan: Plan, pairs: Sequence[Pair], grant: Grant, rounds: int) -> None:
         target = plan.target
-        probes = _union(pairs)
+        probes = union(pairs)
         done: list[Step] = []
         outcome = Outcome()
         self.facts_before[target.key] = self.facts[target.key]
@@ -307,22 +306,3 @@ class Engine:
         """End all transports."""
         for transport in dict.fromkeys(self.transports.values()):
             transport.close()
-
-
-def _union(pairs: Iterable[Pair]) -> tuple[Probe[Any], ...]:
-    known = (pair for pair in pairs if pair.unseen is None)
-    return tuple(dict.fromkeys(probe for pair in known for probe in pair.check.looks(pair.params)))
-
-
-def _by_target(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
-    grouped: dict[str, list[Pair]] = defaultdict(list)
-    for pair in pairs:
-        grouped[pair.target.key].append(pair)
-    return grouped
-
-
-def _probes_by_target(pairs: Sequence[Pair]) -> dict[str, tuple[Target, tuple[Probe[Any], ...]]]:
-    wanted = {key: (mine[0].target, _union(mine)) for key, mine in _by_target(pairs).items()}
-    return {
-        key: (target, probes) for key, (target, probes) in wanted.items() if probes and target.kind is not Kind.POLICY
-    }

@@ -121,8 +121,14 @@ class Undo:
             )
         return [plan_undo(targets[key], entries, seen[key]) for key, entries in mine.items()]
 
+    def stop(self) -> None:
+        """End the work after the steps under way; what was done is in the result. May be called from anywhere."""
+        if self._engine is not None:
+            self._engine.cancelled.set()
+
     def apply(self, plans: Sequence[TargetUndo]) -> UndoResult:
-        """Apply what is planned, targets in parallel. A KeyboardInterrupt ends the work, not the report."""
+        """Apply what is planned, targets in parallel. A KeyboardInterrupt ends the work, not the report; one that comes
+        when the work is done is not heard here: who cannot have that calls ``stop`` instead."""
         engine = self._engine
         assert engine is not None  # noqa: S101 - the plans come from there
         targets = {one.target.key: one.target for one in plans}

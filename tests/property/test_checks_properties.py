@@ -10,7 +10,8 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 from tests.checks.harness import Case, catalogue, everything, table_of, target
-from tests.strategies import FACTS, TODAY, all_probes, facts_of, foreign, grants, patient, unseen
+from tests.strategies import FACTS, all_probes, facts_of, foreign, grants, patient, unseen
+from tests.strategies_words import TODAY
 
 from imagegate.codec import dump_facts, load_facts
 from imagegate.errors import Owner, Unobserved

@@ -107,6 +107,21 @@ def test_an_interrupt_finishes_the_step_and_reports(world, tmp_path, number):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_comes_when_all_is_done_costs_no_report(world, tmp_path, monkeypatch, number):
+    before, result = signal.getsignal(number), Undo._result
+
+    def late(self, *args, **more):
+        os.kill(os.getpid(), number)
+        return result(self, *args, **more)
+
+    monkeypatch.setattr(Undo, "_result", late)
+    assert cli.main(["undo", RUN, "--yes"]) == 0
+    told, _ = report(tmp_path)
+    assert (told["counts"]["taken-back"], told["run"]["interrupted"]) == (2, False)
+    assert signal.getsignal(number) is before
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [

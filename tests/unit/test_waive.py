@@ -106,7 +106,7 @@ def test_it_writes_the_narrowest_waiver_and_nothing_else(folder: Path, capsys: p
     assert policy.read_text() == POLICY.replace("\n\n# how far", "\n" + new + "\n# how far")
     shown = capsys.readouterr().out
     assert f'+    for: {{image: {{id: "{ALL_DIGITS}", region: "KR1"}}}}' in shown
-    assert f"{policy}: 1 waiver written, until {SOON}" in shown
+    assert f"{policy.name}: 1 waiver written, until {SOON}" in shown
     found = judge(folder)
     assert found["bad"]["waiver"]["reason"] == "moving: house"
     assert found["worse"]["waiver"] is None
@@ -162,7 +162,7 @@ def test_a_policy_that_changed_since_must_be_named(folder: Path, capsys: pytest.
 def test_a_run_that_does_not_tell_where_its_policy_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / "reports" / "latest" / "report.json"
     report = json.loads(path.read_text())
-    del report["policy"]["path"]
+    del report["policy"]["file"]
     path.write_text(json.dumps(report))
     print_ = prints(folder)["bad"]
     assert waive(print_, "--yes") == 4

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from imagegate.cli import USAGE, nearest, usage_error
+from imagegate.notify.arguments import add_notify, read_notify
+from imagegate.notify.hooks import NotifyOptions
 from imagegate.report.formats import ALWAYS, FORMATS
 from imagegate.report.language import LANGUAGES, from_locale
 from imagegate.report.past import Context
 from imagegate.report.safe import TEXT_LIMIT, visible
-from imagegate.report.stored import REPORT, ReportError, read_report
+from imagegate.report.stored import REPORT, Document, ReportError, read_report
 from imagegate.report.write import with_past, write_file, write_formats
 
 _EPILOG = """\
@@ -38,6 +40,7 @@ def main(argv: Sequence[str]) -> int:
         return usage_error(f"--format {strange[0]}: there is no such form{nearest(strange[0], known)}")
     if given.output is not None and len(names) > 1:
         return usage_error("--output takes one form; without it, several are written into the folder of the run")
+    told = read_notify(given)
     folder: Path = given.report_dir / given.run
     try:
         document = read_report(folder / REPORT)
@@ -54,6 +57,9 @@ def main(argv: Sequence[str]) -> int:
             _out(given.output, [(folder / ALWAYS[names[0]]).read_text(encoding="utf-8")])
         else:
             _out(given.output, FORMATS[names[0]].render(document, context))
+        if told.hooks or told.silent:
+            sys.stdout.flush()
+            _notify(document, told)
     except ReportError as error:
         return usage_error(f"{error}\n the runs are the folders in {given.report_dir}")
     except BrokenPipeError:
@@ -81,7 +87,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report-dir", type=Path, default=Path("reports"), metavar="DIR", help="where the run's folder is (reports/)"
     )
+    add_notify(parser)
     return parser
+
+
+def _notify(document: Document, told: NotifyOptions) -> None:
+    from imagegate.notify.run import notify  # noqa: PLC0415 - only where somebody is told
+
+    notify(document, told, _warn)
 
 
 def _warn(text: str) -> None:

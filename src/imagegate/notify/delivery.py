@@ -137,7 +137,7 @@ def _auth(url: str) -> Callable[[requests.PreparedRequest], requests.PreparedReq
 
 
 class _NotOurs(logging.Filter):
-    """urllib3 logs host and path at its debug level."""
+    """urllib3 logs host and path at its debug level; that stamina tries again is no news for anybody."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.threadName or "").startswith(THREAD)
@@ -147,5 +147,5 @@ _NOT_OURS = _NotOurs()
 
 
 def _silence_logs() -> None:
-    for name in ("urllib3.connectionpool", "urllib3.util.retry"):
+    for name in ("urllib3.connectionpool", "urllib3.util.retry", "stamina"):
         logging.getLogger(name).addFilter(_NOT_OURS)  # once, however often

@@ -76,14 +76,15 @@ def _worst(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _code(text: str) -> str:
-    """A code span; Slack has no way to write a backtick in one."""
-    return f"`{_plain(text).replace('`', _PRIME) or '(empty)'}`"
+    return f"`{_plain(text) or '(empty)'}`"
 
 
 _PRIME = "\u02cb"
+"""Stands for a backtick: Slack has no way to write one that begins no code span and ends none."""
 
 
 def _plain(text: str) -> str:
+    text = text.replace("`", _PRIME)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
