@@ -9,10 +9,12 @@ from tests.docs.pages import DOCS, blocks
 
 KINDS = {
     "tutorial.md": {"": 8, "install": 1, "real": 1},
+    "howto/notify.md": {"example": 1},
     "howto/own-check.md": {"": 2, "real": 1},
     "howto/repeat.md": {"unit": 1},
 }
-"""The blocks of commands on each page. ``install`` is what tools/bootstrap.sh does in other words; ``unit`` is for root."""
+"""The blocks of commands on each page. ``install`` is what tools/bootstrap.sh does in other words; ``unit`` is for root;
+``example`` needs what a test has not, as the URL of a hook."""
 
 
 def test_every_command_of_a_page_is_known_here():

@@ -1,8 +1,8 @@
 r"""Annotations of a GitHub workflow run: the workflow commands ``::error::``, ``::warning::`` and ``::notice::``.
 
 They take effect where a step prints this file. GitHub shows ten errors, ten warnings and ten notices of a step: the
-worst come first, and where there are more the last one says how many. Fails are errors, those below ``--fail-on``
-notices, unknowns warnings; what the run could not see as a whole is an error.
+worst come first, and where there are more the last one says how many. Fails are errors, those that
+``--fail-on`` and ``--fail-on-new`` let pass notices, unknowns warnings; what was not seen as a whole is an error.
 
 Whatever a target is called, it cannot add a command: everything is made visible on one line, and escaped as
 ``actions/toolkit`` does it (``%``, CR and LF in data, ``:`` and ``,`` in properties too), which the runner undoes after
@@ -27,7 +27,7 @@ SHOWN = 10
 MESSAGE_LIMIT = 4000
 """Characters; the runner cuts a message at 4,096."""
 
-_KINDS = {"error": "fail", "warning": "unknown", "notice": "fail below --fail-on"}
+_KINDS = {"error": "fail", "warning": "unknown", "notice": "fail that does not count"}
 
 
 @dataclass(slots=True)
@@ -49,9 +49,10 @@ def render(document: Document, context: Context) -> Iterator[str]:  # noqa: ARG0
     head = document.head
     kept = {kind: _Kept() for kind in _KINDS}
     least = rank(head["run"].get("fail_on", "low"))
+    only_new = bool(head["run"].get("fail_on_new"))
     for finding in document.findings:
         if stands(finding):
-            kept[_kind(finding, least)].add(finding)
+            kept[_kind(finding, least, only_new=only_new)].add(finding)
     lost = [gap.text for gap in gaps(head)]
     for text in _gap_lines(lost):
         yield _command("error", "imagegate: not seen", text, *policy_place(head))
@@ -61,10 +62,11 @@ def render(document: Document, context: Context) -> Iterator[str]:  # noqa: ARG0
     yield _command("notice", f"imagegate {head['run']['command']}", _sum(head), *policy_place(head))
 
 
-def _kind(finding: Record, least: int) -> str:
+def _kind(finding: Record, least: int, *, only_new: bool) -> str:
     if finding["verdict"] == "unknown":
         return "warning"
-    return "error" if rank(finding["severity"]) >= least else "notice"
+    counts = rank(finding["severity"]) >= least and not (only_new and finding.get("change") == "same")
+    return "error" if counts else "notice"
 
 
 def _gap_lines(texts: list[str]) -> Iterator[str]:

@@ -109,6 +109,9 @@ def test_fails_that_do_not_count_are_notices() -> None:
     low = [finding(severity="low"), finding(number=1, severity="high")]
     found = commands(made_of(low, run={"fail_on": "medium"}))
     assert [each.name for each in found] == ["error", "notice", "notice"]
+    old = [finding(number=number, change=change) for number, change in enumerate(("new", "changed", "same"))]
+    found = commands(made_of(old, run={"fail_on_new": True}))
+    assert [each.name for each in found] == ["error", "error", "notice", "notice"]
 
 
 def test_what_was_not_seen_comes_first() -> None:
