@@ -81,7 +81,7 @@ def test_every_word_that_the_page_asks_for_is_there() -> None:
 
 VALUES = re.compile(
     r"(class|verdict|severity|kind|blame|change|remedy|level|exit|command)\..*|page\.theme-.*|plots\.share-.*|findings\.by-.*"
-    r"|permissions\.(in-force|ending-soon|expired|unused|over-broad)|story\.stage-.*"
+    r"|permissions\.(in-force|ending-soon|expired|unused|over-broad)|story\.(stage|left)-.*"
 )
 """Keys that end in a value of the report: no source names them whole."""
 
