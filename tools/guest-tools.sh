@@ -13,6 +13,7 @@ need sshd openssh-server
 need busybox busybox
 need dash dash
 need sudo sudo
+ls /usr/lib/*/libnss_systemd.so.2 > /dev/null 2>&1 || packages="$packages libnss-systemd"
 need qemu-img qemu-utils
 need wine wine
 need /usr/lib/wine/wine64 wine64

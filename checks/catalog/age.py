@@ -30,6 +30,7 @@ from pydantic import Field
 from imagegate import Check, Facts, Fix, Kind, Level, Note, Params, Refusal, Severity, Step, Violation, steps
 from imagegate.dates import moment
 from imagegate.errors import Unobserved
+from imagegate.leaving import on_its_way_out
 from imagegate.patterns import PatternText
 from imagegate.probes import IMAGE, GenerationsProbe
 
@@ -47,12 +48,6 @@ class Wanted(Params):
 def later(want: Wanted) -> GenerationsProbe:
     """The probe for the families that the policy means."""
     return GenerationsProbe(generation=want.generation)
-
-
-def applies(seen: Facts, want: Wanted) -> str | None:
-    """Leave images alone that are being deleted."""
-    status = seen[IMAGE].status
-    return f"the image is {status}" if status in {"deleted", "pending_delete"} else None
 
 
 def age(seen: Facts) -> int:
@@ -97,7 +92,7 @@ CHECK = Check(
     needs=(IMAGE,),
     asks=lambda want: (later(want),),
     params=Wanted,
-    applies=applies,
+    applies=on_its_way_out,
     evaluate=evaluate,
     plan=plan,
     fix=Fix.NEVER,

@@ -23,13 +23,8 @@ from collections.abc import Iterator
 from imagegate import (
     Check, Facts, Fix, Kind, Level, NoParams, Note, Phase, Refusal, Severity, Step, Violation, probes, steps,
 )  # fmt: skip
+from imagegate.leaving import on_its_way_out
 from imagegate.probes import IMAGE
-
-
-def applies(seen: Facts, want: NoParams) -> str | None:
-    """Leave images alone that are being deleted."""
-    status = seen[IMAGE].status
-    return f"the image is {status}" if status in {"deleted", "pending_delete"} else None
 
 
 def evaluate(seen: Facts, want: NoParams) -> Iterator[Violation | Note]:
@@ -58,7 +53,7 @@ CHECK = Check(
     kind=Kind.IMAGE,
     needs=(IMAGE,),
     params=NoParams,
-    applies=applies,
+    applies=on_its_way_out,
     evaluate=evaluate,
     plan=plan,
     fix=Fix.SOMETIMES,

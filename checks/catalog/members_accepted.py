@@ -9,12 +9,13 @@ side a golden image that nobody accepted is the new version that no rebuild take
 Passes when
 -----------
 Of an image of ours, no member has rejected it, or is pending for more than ``pending_days``. Of another project's image
-that is shared with ours, our project has not rejected it and is not pending for longer than that.
+that is shared with ours, none of our projects that see it has rejected it or is pending for longer than that.
 
 Fix
 ---
-On the receiving side: accept it, with the receiver's credentials, if ``accept_from`` has the owner. DISRUPTIVE, since
-programs that choose images by name see one more. On the owner's side none by machine: only the member can answer.
+Where a receiving project is one of ours: accept it, with that project's own credentials, if ``accept_from`` has the
+owner. DISRUPTIVE, since programs that choose images by name see one more. Otherwise none by machine: only the member
+can answer, never the owner for it.
 
 References
 ----------
@@ -31,69 +32,75 @@ from imagegate import (
 )  # fmt: skip
 from imagegate.dates import moment
 from imagegate.errors import Unobserved
-from imagegate.probes import IMAGE, MEMBERS, MEMBERSHIP
+from imagegate.leaving import on_its_way_out
+from imagegate.probes import IMAGE, MEMBERS, MEMBERSHIP, Member
 
 
 class Wanted(Params):
     """What the policy can say."""
 
     pending_days: int = Field(default=14, ge=0, le=3650, description="How many days a member may take to answer.")
-    accept_from: list[Id] = Field(default=[], description="Projects whose images the fix accepts for our project.")
+    accept_from: list[Id] = Field(default=[], description="Projects whose images the fix accepts for projects of ours.")
 
 
 def applies(seen: Facts, want: Wanted) -> str | None:
     """Only shared images are accepted."""
     image = seen[IMAGE]
-    if image.status in {"deleted", "pending_delete"}:
-        return f"the image is {image.status}"
+    if (leaving := on_its_way_out(seen)) is not None:
+        return leaving
     if image.visibility != "shared":
         return f"the image is {image.visibility or '(none)'}: nobody has to accept it"
-    return None if image.mine or seen[MEMBERSHIP].status else "the image is not shared with this project"
+    return None if image.mine or seen[MEMBERSHIP].members else "the image is shared with no project of ours"
 
 
-def wrong(seen: Facts, want: Wanted, status: str | None, since: str | None) -> str | None:
+def wrong(seen: Facts, want: Wanted, member: Member) -> str | None:
     """What is wrong with an answer; None if nothing is."""
-    if status == "accepted":
+    if member.status == "accepted":
         return None
-    if status != "pending":
-        return f"{status or '(none)'}, and still has access"
-    at = moment(since)
+    if member.status != "pending":
+        return f"{member.status or '(none)'}, and still has access"
+    at = moment(member.since)
     if at is None:
         raise Unobserved("members", "a member is pending, and it does not say since when")
     late = seen.at - at > timedelta(days=want.pending_days)
     return f"pending since {at:%Y-%m-%d %H:%M} UTC" if late else None
 
 
-def evaluate(seen: Facts, want: Wanted) -> Iterator[Violation | Note]:
-    """Judge the answers: those of all members for the owner, our own for a receiver."""
+def answers(seen: Facts) -> Iterator[Member]:
+    """The owner sees the rows of all members, a receiver its own; what our receivers see of themselves counts."""
     if not seen[IMAGE].mine:
-        row = seen[MEMBERSHIP]
-        if actual := wrong(seen, want, row.status, row.since):
-            yield Violation(subject="our project", expected="accepted", actual=actual)
+        yield from seen[MEMBERSHIP].members
         return
     for member in seen[MEMBERS].members:
-        if actual := wrong(seen, want, member.status, member.since):
+        yield (seen[MEMBERSHIP].of(member.project) if MEMBERSHIP in seen else None) or member
+
+
+def evaluate(seen: Facts, want: Wanted) -> Iterator[Violation | Note]:
+    """Judge the answers."""
+    for member in answers(seen):
+        if actual := wrong(seen, want, member):
             yield Violation(subject=f"member {member.project}", expected="accepted", actual=actual)
 
 
 def plan(seen: Facts, want: Wanted) -> Iterator[Step | Refusal]:
     """Accept what is ours to accept; the rest is for people."""
     image = seen[IMAGE]
-    for found in evaluate(seen, want):
-        if not isinstance(found, Violation):
+    for member in answers(seen):
+        actual, subject = wrong(seen, want, member), f"member {member.project}"
+        if actual is None:
             continue
-        if image.mine:
-            what = f"ask the people of {found.subject} of image {image.id} to accept it, or remove the member"
-            yield steps.Manual(subject=found.subject, summary=what, why="only a member can answer")
+        if MEMBERSHIP not in seen or seen[MEMBERSHIP].of(member.project) is None:
+            what = f"ask the people of {subject} of image {image.id} to accept it, or remove the member"
+            yield steps.Manual(subject=subject, summary=what, why="only a member can answer")
         elif image.owner in want.accept_from:
             yield steps.AcceptImage(
-                owner=image.owner, subject=found.subject, summary=f"accept image {image.id} of project {image.owner}",
-                level=Level.DISRUPTIVE, phase=Phase.ADD_MEMBERS, why=found.actual,
-                undo=f"set our answer back to {seen[MEMBERSHIP].status}",
+                owner=image.owner, project=member.project, subject=subject, level=Level.DISRUPTIVE,
+                phase=Phase.ADD_MEMBERS, why=actual, undo=f"set its answer back to {member.status}",
+                summary=f"accept image {image.id} of project {image.owner} for project {member.project}",
             )  # fmt: skip
         else:
-            what = f"accept image {image.id}, or ask project {image.owner} to share it no more"
-            yield steps.Manual(subject=found.subject, summary=what, why="the policy does not accept it by machine")
+            what = f"accept image {image.id} as project {member.project}, or let project {image.owner} share it no more"
+            yield steps.Manual(subject=subject, summary=what, why="the policy does not accept it by machine")
 
 
 CHECK = Check(

@@ -29,6 +29,7 @@ from imagegate import (
     Check, Facts, Fix, Kind, Level, Note, Params, Phase, Refusal, Severity, Step, Violation, steps,
 )  # fmt: skip
 from imagegate.dates import days_in, like_a_vendors
+from imagegate.leaving import on_its_way_out
 from imagegate.patterns import PatternText, compiled
 from imagegate.probes import IMAGE, NAMESAKES
 from imagegate.templates import NameTemplate, fill
@@ -46,12 +47,6 @@ class Wanted(Params):
     rename: NameTemplate | None = Field(
         default=None, description="A better name: text with `{name}`, `{created}`, `{id}`, `{property.KEY}`."
     )
-
-
-def applies(seen: Facts, want: Wanted) -> str | None:
-    """Leave images alone that are being deleted."""
-    status = seen[IMAGE].status
-    return f"the image is {status}" if status in {"deleted", "pending_delete"} else None
 
 
 def faults(name: str, want: Wanted) -> list[str]:
@@ -119,7 +114,7 @@ CHECK = Check(
     needs=(IMAGE,),
     uses=(NAMESAKES,),
     params=Wanted,
-    applies=applies,
+    applies=on_its_way_out,
     evaluate=evaluate,
     plan=plan,
     fix=Fix.SOMETIMES,

@@ -31,6 +31,7 @@ from pydantic import Field, model_validator
 from imagegate import (
     Check, Facts, Fix, Kind, Level, Note, Params, Phase, Refusal, Severity, Step, Violation, steps,
 )  # fmt: skip
+from imagegate.leaving import on_its_way_out
 from imagegate.probes import IMAGE, ImageFact
 from imagegate.probes.image import WITHHELD
 from imagegate.properties import ComparableKey, Key, Least, Word, addable, quoted, same, spoken
@@ -78,12 +79,6 @@ class Wanted(Params):
         if isinstance(asked, dict):
             return {name.casefold(): value for name, value in asked.items()}.get((os_type or "").casefold(), 0)
         return asked or 0
-
-
-def applies(seen: Facts, want: Wanted) -> str | None:
-    """Leave images alone that are being deleted."""
-    status = seen[IMAGE].status
-    return f"the image is {status}" if status in {"deleted", "pending_delete"} else None
 
 
 def wrong(image: ImageFact, want: Wanted) -> list[str]:
@@ -185,7 +180,7 @@ CHECK = Check(
     kind=Kind.IMAGE,
     needs=(IMAGE,),
     params=Wanted,
-    applies=applies,
+    applies=on_its_way_out,
     evaluate=evaluate,
     plan=plan,
     fix=Fix.SOMETIMES,

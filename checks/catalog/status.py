@@ -29,6 +29,7 @@ from pydantic import Field
 from imagegate import Check, Facts, Fix, Kind, Level, Note, Params, Refusal, Severity, Step, Violation, steps
 from imagegate.dates import day_of, moment
 from imagegate.errors import Unobserved
+from imagegate.leaving import on_its_way_out
 from imagegate.probes import IMAGE
 
 IN_THE_MAKING = {"queued", "saving", "importing", "uploading"}
@@ -42,12 +43,6 @@ class Wanted(Params):
     """What the policy can say."""
 
     stuck_hours: int = Field(default=24, ge=1, le=87_600, description="How long an image may be in the making.")
-
-
-def applies(seen: Facts, want: Wanted) -> str | None:
-    """Leave images alone that are being deleted."""
-    status = seen[IMAGE].status
-    return f"the image is {status}" if status in {"deleted", "pending_delete"} else None
 
 
 def judged(seen: Facts, want: Wanted) -> Iterator[tuple[Violation | Note, str]]:
@@ -93,7 +88,7 @@ CHECK = Check(
     kind=Kind.IMAGE,
     needs=(IMAGE,),
     params=Wanted,
-    applies=applies,
+    applies=on_its_way_out,
     evaluate=evaluate,
     plan=plan,
     fix=Fix.NEVER,

@@ -14,7 +14,8 @@ Fix
 ---
 Narrow it, never widen it. Members are removed before an image becomes private: afterwards they can neither be read nor
 removed, and come back when it is shared again. Members of a public image are hidden too: it becomes shared first, and
-private only if no old member turns up. DISRUPTIVE: access ends at once.
+private once the old members that turn up are removed; where shared is allowed, it stays that instead. DISRUPTIVE:
+access ends at once.
 
 References
 ----------
@@ -29,6 +30,7 @@ from pydantic import Field
 from imagegate import (
     Check, Facts, Fix, Kind, Level, Note, Params, Phase, Refusal, Severity, Step, Violation, steps,
 )  # fmt: skip
+from imagegate.leaving import on_its_way_out
 from imagegate.probes import IMAGE, MEMBERS
 
 Narrow = Literal["private", "shared"]
@@ -42,12 +44,6 @@ class Wanted(Params):
         default=["private", "shared"], min_length=1, description="Who may see the image."
     )
     shared_with_nobody: bool = Field(default=True, description="A shared image may be without members.")
-
-
-def applies(seen: Facts, want: Wanted) -> str | None:
-    """Leave images alone that are being deleted."""
-    status = seen[IMAGE].status
-    return f"the image is {status}" if status in {"deleted", "pending_delete"} else None
 
 
 def lonely(seen: Facts) -> bool:
@@ -85,10 +81,10 @@ def plan(seen: Facts, want: Wanted) -> Iterator[Step | Refusal]:
             summary=f"make image {image.id} {' or '.join(want.allowed)}",
         )  # fmt: skip
     else:
-        yield from narrowed(seen, to)
+        yield from narrowed(seen, want, to)
 
 
-def narrowed(seen: Facts, to: Narrow) -> Iterator[Step]:
+def narrowed(seen: Facts, want: Wanted, to: Narrow) -> Iterator[Step]:
     """The steps down: nobody left behind where nobody can look any more."""
     image = seen[IMAGE]
     for member in seen[MEMBERS].members if image.visibility == "shared" else ():
@@ -100,9 +96,10 @@ def narrowed(seen: Facts, to: Narrow) -> Iterator[Step]:
     down: list[Narrow] = [to] if image.visibility == "shared" or to == "shared" else ["shared", to]
     before = image.visibility
     for visibility in down:
+        unwanted = image.visibility if before in want.allowed else before
         yield steps.SetVisibility(
             visibility=visibility, subject="visibility", level=Level.DISRUPTIVE, phase=Phase.VISIBILITY,
-            summary=f"change visibility from {before} to {visibility}", why=f"{image.visibility} is not allowed",
+            summary=f"change visibility from {before} to {visibility}", why=f"{unwanted} is not allowed",
             undo=f"set visibility to {before}",
         )  # fmt: skip
         before = visibility
@@ -116,7 +113,7 @@ CHECK = Check(
     needs=(IMAGE,),
     uses=(MEMBERS,),
     params=Wanted,
-    applies=applies,
+    applies=on_its_way_out,
     evaluate=evaluate,
     plan=plan,
     fix=Fix.SOMETIMES,

@@ -22,14 +22,11 @@ NHN Cloud image guide, "Windows Sysprep" (in its Korean and English editions); s
 """
 
 from collections.abc import Iterator
-from datetime import date
-
-from pydantic import Field
 
 from imagegate import (
-    Check, Facts, Fix, Kind, Level, Note, Params, Phase, Refusal, Severity, Step, Violation, probes, steps,
+    Check, Facts, Fix, Kind, Level, Note, Phase, Refusal, Severity, Step, Violation, probes, steps,
 )  # fmt: skip
-from imagegate.origin import released
+from imagegate.origin import SinceToast, released
 from imagegate.probes import ORIGIN
 
 SERVICE = probes.Service(name="cloudbase-init")
@@ -37,19 +34,7 @@ TOAST = probes.ShellCommand(name="ToastSysprep")
 SUBJECT = f"service {SERVICE.name}"
 
 
-class Wanted(Params):
-    """What the policy can say."""
-
-    toast_from: date = Field(
-        default=date(2020, 8, 18),
-        description="Origin images released on this day or later have ToastSysprep.",
-    )  # fmt: skip
-    released: date | None = Field(
-        default=None, description="The release date of the origin image, where nothing else tells it; it then decides."
-    )
-
-
-def applies(seen: Facts, want: Wanted) -> str | None:
+def applies(seen: Facts, want: SinceToast) -> str | None:
     """Leave alone what is generalised with ToastSysprep."""
     if TOAST in seen and seen[TOAST].present:
         return "ToastSysprep is there: it sees to Cloudbase-Init"
@@ -59,7 +44,7 @@ def applies(seen: Facts, want: Wanted) -> str | None:
     return None
 
 
-def evaluate(seen: Facts, want: Wanted) -> Iterator[Violation | Note]:
+def evaluate(seen: Facts, want: SinceToast) -> Iterator[Violation | Note]:
     """Judge the start type."""
     yield Note(text=str(released(seen, want.released)))
     service = seen[SERVICE]
@@ -74,7 +59,7 @@ def state(service: probes.ServiceFact) -> str:
     return f"start type {service.start}" if service.present else "not there"
 
 
-def plan(seen: Facts, want: Wanted) -> Iterator[Step | Refusal]:
+def plan(seen: Facts, want: SinceToast) -> Iterator[Step | Refusal]:
     """Set the start type of a service that is there."""
     service = seen[SERVICE]
     if not service.present or service.start is None:
@@ -97,7 +82,7 @@ CHECK = Check(
     kind=Kind.INSTANCE,
     needs=(SERVICE,),
     uses=(TOAST, ORIGIN),
-    params=Wanted,
+    params=SinceToast,
     applies=applies,
     evaluate=evaluate,
     plan=plan,

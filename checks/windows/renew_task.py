@@ -27,28 +27,25 @@ from datetime import date, datetime
 from pydantic import Field
 
 from imagegate import (
-    Check, Facts, Fix, Kind, Level, Note, Params, Phase, Refusal, Severity, Step, Violation, probes, steps,
+    Check, Facts, Fix, Kind, Level, Note, Phase, Refusal, Severity, Step, Violation, probes, steps,
 )  # fmt: skip
 from imagegate.boot_tasks import MAINS_ONLY, obstacles, remarks
 from imagegate.errors import Unobserved
 from imagegate.ipconfig import IPCONFIG, RENEW, lease_obstacles, names_sysnative
-from imagegate.origin import released
+from imagegate.origin import OfOrigin, released
 from imagegate.probes import ORIGIN, SERVER, WINDOWS, ScheduledTask
 
 TASKS = probes.TasksOf(program="ipconfig")
 WISHED = "runs ipconfig /renew as SYSTEM at every boot"
 
 
-class Wanted(Params):
+class Wanted(OfOrigin):
     """What the policy can say."""
 
     renew_before: date = Field(
         default=date(2019, 5, 28),
         description="Origin images released before this day need the task.",
     )  # fmt: skip
-    released: date | None = Field(
-        default=None, description="The release date of the origin image, where nothing else tells it; it then decides."
-    )
     name: str = Field(
         default="imagegate-renew-dhcp", pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,98}[A-Za-z0-9])?$",
         description="The name that the fix gives to the task.",

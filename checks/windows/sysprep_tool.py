@@ -22,33 +22,18 @@ Works".
 """
 
 from collections.abc import Iterator
-from datetime import date
-
-from pydantic import Field
 
 from imagegate import (
-    Check, Facts, Fix, Kind, Level, Note, Params, Refusal, Severity, Step, Violation, probes, steps,
+    Check, Facts, Fix, Kind, Level, Note, Refusal, Severity, Step, Violation, probes, steps,
 )  # fmt: skip
-from imagegate.origin import released
+from imagegate.origin import SinceToast, released
 from imagegate.probes import ORIGIN
 
 TOAST = probes.ShellCommand(name="ToastSysprep")
 SYSPREP = probes.WindowsFile(path=r"C:\Windows\System32\Sysprep\sysprep.exe")
 
 
-class Wanted(Params):
-    """What the policy can say."""
-
-    toast_from: date = Field(
-        default=date(2020, 8, 18),
-        description="Origin images released on this day or later have ToastSysprep.",
-    )  # fmt: skip
-    released: date | None = Field(
-        default=None, description="The release date of the origin image, where nothing else tells it; it then decides."
-    )
-
-
-def evaluate(seen: Facts, want: Wanted) -> Iterator[Violation | Note]:
+def evaluate(seen: Facts, want: SinceToast) -> Iterator[Violation | Note]:
     """Judge by presence; where there is no ToastSysprep, the origin image tells whether there should be."""
     if seen[TOAST].present:
         return
@@ -61,7 +46,7 @@ def evaluate(seen: Facts, want: Wanted) -> Iterator[Violation | Note]:
         yield Violation(subject=SYSPREP.path, expected="a program", actual=actual)
 
 
-def plan(seen: Facts, want: Wanted) -> Iterator[Step | Refusal]:
+def plan(seen: Facts, want: SinceToast) -> Iterator[Step | Refusal]:
     """Tell a person where the tool comes from."""
     for item in evaluate(seen, want):
         if isinstance(item, Violation) and item.subject == TOAST.name:
@@ -84,7 +69,7 @@ CHECK = Check(
     kind=Kind.INSTANCE,
     needs=(TOAST,),
     uses=(ORIGIN, SYSPREP),
-    params=Wanted,
+    params=SinceToast,
     evaluate=evaluate,
     plan=plan,
     fix=Fix.NEVER,

@@ -10,7 +10,6 @@ from imagegate.capture_image import CALL_S, service_of
 from imagegate.capturing import Stop, Way, birth, foreseen, root_volume, rules_for, way_of
 from imagegate.judge import Pair, judge
 from imagegate.model import Facts, Target, Verdict
-from imagegate.policy_model import Pair as Selected
 from imagegate.policy_model import Policy
 from imagegate.probes.catalog import NAMESAKES, NamesakesFact
 from imagegate.probes.image import IMAGE, ImageFact
@@ -83,13 +82,12 @@ def foresee(
     ]
 
 
-def _check_name(rules: Sequence[Selected], image: Target, fact: ImageFact, others: NamesakesFact) -> None:
+def _check_name(rules: Sequence[Pair], image: Target, fact: ImageFact, others: NamesakesFact) -> None:
     now = datetime.now(UTC)
     facts = Facts({}, now).with_fact(IMAGE, fact).with_fact(NAMESAKES, others)
     for rule in rules:
         if rule.check.id == _NAME and rule.unseen is None:
-            pair = Pair(check=rule.check, target=image, params=rule.params, rule=rule.rule)
-            found = judge(pair, facts, today=now.date())
+            found = judge(replace(rule, target=image), facts, today=now.date())
             if found.verdict is Verdict.FAIL:
                 wants = "; ".join(f"{v.expected}" for v in found.violations)
                 raise Stop(f"the policy's {_NAME} would not let the name {fact.name} pass: it wants {wants}")

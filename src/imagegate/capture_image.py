@@ -37,11 +37,11 @@ class Reached:
 
     def __enter__(self) -> Region:
         cloud, region = self._state.cloud or "", self._state.region or ""
-        found = self._cloud.reach(cloud, region)
-        if found is None or found.image is None or found.compute is None:
+        try:
+            return self._cloud.reach(cloud, region, what=("images", "servers"))
+        except BaseException:
             self._cloud.close()
-            raise ApiError(f"region {region} of {cloud} cannot be reached")
-        return found
+            raise
 
     def __exit__(self, *_: object) -> None:
         self._cloud.close()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from imagegate.capture_state import State
-from imagegate.history import Entry, JournalError, journals, read_journal
+from imagegate.journal_reader import Entry, JournalError, journals, read_journal
 from imagegate.probes.image import ImageFact
 from imagegate.steps.copy import CopyImage
 

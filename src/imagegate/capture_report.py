@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from imagegate.capture_left import how_to_go_on
 from imagegate.model import Facts
-from imagegate.result import ExitCode, PolicyInfo, Result, ScopeInfo, Story
+from imagegate.permissions import together
+from imagegate.policy_info import policy_info
+from imagegate.result import ExitCode, Result, ScopeInfo, Story
 
 if TYPE_CHECKING:
     from imagegate.capture import Capture
@@ -43,7 +45,7 @@ def tell(capture: Capture) -> Result:
         finished=datetime.now(UTC),
         complete=all(result.complete for result in results) and capture.state.stage == "done",
         interrupted=capture.interrupted or any(result.interrupted for result in results),
-        policy=PolicyInfo(name=policy.name, version=policy.version, title=policy.title, digest=policy.digest),
+        policy=policy_info(policy),
         checks_digest=capture.catalogue.digest,
         scope=_scope([result.scope for result in results]),
         auditors=tuple(dict.fromkeys(auditor for result in results for auditor in result.auditors)),
@@ -54,6 +56,8 @@ def tell(capture: Capture) -> Result:
         limit=next((result.limit for result in results if result.limit is not None), None),
         problems=tuple(problem for result in results for problem in result.problems),
         story=_story(capture),
+        explanations={name: about for result in results for name, about in result.explanations.items()},
+        granted=together(result.granted for result in results),
     )
 
 

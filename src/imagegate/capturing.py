@@ -9,8 +9,8 @@ from typing import Any
 
 from imagegate.codec import digest
 from imagegate.errors import TargetError
+from imagegate.judge import Pair
 from imagegate.model import Facts, Finding, Kind, Probe, Seen, Target, Verdict
-from imagegate.policy_model import Pair as Selected
 from imagegate.policy_model import Policy, select
 from imagegate.probes.file import File
 from imagegate.probes.server import SERVER, FlavorFact, ServerFact
@@ -103,12 +103,12 @@ def foreseen(name: str, *, cloud: str, region: str, project: str) -> Target:
     )
 
 
-def rules_for(policy: Policy, image: Target) -> list[Selected]:
+def rules_for(policy: Policy, image: Target) -> list[Pair]:
     """What the policy will require of the image; those too that depend on what is not known yet."""
     return list(select(policy, [image]).pairs)
 
 
-def birth(rules: Sequence[Selected]) -> Birth:
+def birth(rules: Sequence[Pair]) -> Birth:
     """What the policy wants the image to be from the start: private, unless it must not be."""
     by_id = {pair.check.id: pair.params for pair in rules if pair.unseen is None}
     allowed = getattr(by_id.get("catalog-visibility-allowed"), "allowed", ["private"])

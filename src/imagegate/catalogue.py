@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import re
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -79,8 +80,9 @@ def load_catalogue(roots: Sequence[Path]) -> Catalogue:
         if not root.is_dir():
             raise CatalogueError(f"{root}: no such folder of checks")
         for path in check_files(root):
+            place = path.relative_to(root.resolve()).as_posix()
             source = path.read_bytes()
-            fingerprint.update(f"{path.relative_to(root).as_posix()}\n{len(source)}\n".encode() + source)
+            fingerprint.update(f"{place}\n{len(source)}\n".encode() + source)
             try:
                 entry = load_entry(path)
             except CatalogueError as error:
@@ -107,11 +109,16 @@ def check_files(root: Path) -> Iterator[Path]:
             yield path
 
 
+_PARSING = threading.Lock()
+"""CPython 3.11 counts the depth of all trees under way together, and calls threads that parse at once a SystemError."""
+
+
 def load_entry(path: Path) -> Entry:
     """Load one check file and validate it; raises ``CatalogueError`` with all its problems."""
     try:
         source = path.read_text(encoding="utf-8")
-        tree = ast.parse(source, str(path))
+        with _PARSING:
+            tree = ast.parse(source, str(path))
     except (OSError, UnicodeDecodeError, SyntaxError) as error:
         raise CatalogueError(f"{path}: cannot be read: {error}") from error
     problems = list(_import_problems(tree))

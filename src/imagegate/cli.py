@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple
+
+from imagegate.patient import patient_stdout
 
 USAGE = 4
 INTERRUPTED = 2
@@ -61,6 +62,10 @@ _COMMANDS = {
     "capture": Command("imagegate.commands.capture", (), "gate an instance, capture it, make the image comply"),
     "prove": Command("imagegate.commands.prove", (), "boot two servers from an image: do they share an identity?"),
     "undo": Command("imagegate.commands.undo", (), "take back what a run with --fix changed"),
+    "report": Command("imagegate.commands.report", (), "show a run's report again, in any form"),
+    "history": Command("imagegate.commands.history", (), "the runs that are kept, and the trend; prune old ones"),
+    "diff": Command("imagegate.commands.diff", (), "what changed from one run to another"),
+    "waive": Command("imagegate.commands.waive", (), "write a waiver for a finding of a run into the policy"),
     "checks": Command("imagegate.commands.checks", (), "list the checks, or explain one"),
     "policy": Command("imagegate.commands.policy", (), "check a policy file, or print the schema"),
     "demo": Command("imagegate.demo", (), "see it all at work on this machine"),
@@ -72,26 +77,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _guarded(words)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        mute_stdout()
+        with patient_stdout() as out:
+            code = _dispatch(words)
+    except BrokenPipeError:  # of stderr
         return INTERRUPTED
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def _guarded(words: list[str]) -> int:
-    code = _dispatch(words)
-    sys.stdout.flush()
-    return code
-
-
-def mute_stdout() -> None:
-    """Let what is still to be printed go nowhere, so that Python's own flush at exit does not fail."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # a stdout that is no file
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if out is None or out.lost is None:
+        return code
+    usage_error(f"the output could not be written: {out.lost.strerror or out.lost}")
+    return code or USAGE
 
 
 def _dispatch(words: list[str]) -> int:
@@ -151,13 +146,11 @@ def _help(commands: Mapping[str, Command]) -> str:
 
 def usage_error(message: str) -> int:
     """Say what is wrong with the command line, visibly, whatever it holds."""
-    from imagegate.report.safe import TEXT_LIMIT, visible
+    from imagegate.report.safe import TEXT_LIMIT, inert, visible
 
     for each in message.splitlines():
-        print(
-            visible(each, TEXT_LIMIT) if each.startswith(" ") else f"ERROR: {visible(each, TEXT_LIMIT)}",
-            file=sys.stderr,
-        )
+        shown = inert(visible(each, TEXT_LIMIT))
+        print(shown if each.startswith(" ") else f"ERROR: {shown}", file=sys.stderr)
     return USAGE
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from imagegate.dates import moment
+from imagegate.leaving import LEAVING
 from imagegate.probes.copies import Content, CopiesFact, CopiesProbe, Copy, How
 from imagegate.probes.image import WITHHELD, ImageFact
 from imagegate.properties import quoted, same, spoken
@@ -14,7 +15,6 @@ from imagegate.templates import fill, write
 
 MARKER = "imagegate_copying"
 """The property of a copy that imagegate has begun and not yet proved: it holds the run's own random word."""
-LEAVING = frozenset({"deleted", "pending_delete"})
 _CAPTURED = frozenset(
     {
         *("base_image_ref", "boot_roles", "image_location", "image_state", "image_type", "instance_uuid", "owner_id"),

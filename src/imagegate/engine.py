@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
-from imagegate.errors import Owner, StepError, StepRefused, ToolError
+from imagegate.errors import Owner, StepError, StepRefused
 from imagegate.evidence import EvidenceStore, guest_part
+from imagegate.eyes import INTERRUPTED, Eyes, all_unseen
 from imagegate.journal import Journal
 from imagegate.judge import Pair, judge
 from imagegate.locks import Locks
@@ -21,11 +21,7 @@ from imagegate.mend import Hands, Outcome, apply_plan, write
 from imagegate.model import (
     Facts,
     Finding,
-    Kind,
-    Level,
-    Observation,
     Probe,
-    Remedy,
     RemedyState,
     Seen,
     Source,
@@ -34,27 +30,16 @@ from imagegate.model import (
     Unseen,
     Verdict,
 )
+from imagegate.pairs import by_target, probes_by_target, union
 from imagegate.plan import Grant, Plan, make_plan, needs_a_person, over_limit, refuse_all
 from imagegate.probes.server import SERVER
 from imagegate.progress import Progress, Silent
+from imagegate.settle import Work, not_begun, settle
 from imagegate.shield import Debt, Shield
 from imagegate.transports import Carrier, Transport, Watch
 
 MAX_ROUNDS = 3
 """How often a target is planned and mended in one run before it counts as not converging."""
-
-_GOOD = frozenset({Verdict.PASS, Verdict.NOT_APPLICABLE})
-
-_INTERRUPTED = "the run was interrupted before this was looked at"
-
-_NO_TRANSPORT = {
-    Source.GUEST: ("the inventory does not say how to reach it: add it to the file given with --inventory", Owner.USER),
-    Source.COMPUTE: ("no cloud lists this instance (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
-    Source.IMAGE: ("no cloud was contacted (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
-    Source.IDENTITY: ("no cloud was contacted (--cloud, scope.clouds of the policy, or OS_*)", Owner.USER),
-    Source.CONSOLE: ("no API tells what was ticked in the cloud's console: only a person can say it", Owner.TARGET),
-    Source.POLICY: ("it is answered when everything else is judged", Owner.TOOL),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +80,7 @@ class Engine:
     def require(self, pairs: Sequence[Pair]) -> None:
         """Say what the policy requires, judged in this run or not: what is seen of it right before the power goes is
         the evidence of later runs."""
-        self._required = {key: probes for key, (_, probes) in _probes_by_target(pairs).items()}
+        self._required = {key: probes for key, (_, probes) in probes_by_target(pairs).items()}
 
     def look(self, pairs: Sequence[Pair]) -> None:
         """Look at every target of ``pairs`` once, each with the union of what its checks need.
@@ -103,17 +88,18 @@ class Engine:
         On KeyboardInterrupt the looks under way are given up and the interrupt goes on; targets that were not looked
         at have no facts and are judged unknown.
         """
-        wanted = _probes_by_target(pairs)
+        wanted = probes_by_target(pairs)
         self.progress.looking(len(wanted))
         needed = {probe for pair in pairs for probe in pair.check.needs}
-        far = [key for key in wanted if not self._at_hand(*wanted[key])]
+        eyes = self._eyes
+        far = [key for key in wanted if not eyes.at_hand(*wanted[key])]
         distant = set(far)
         for key in (key for key in wanted if key not in distant):
             self._looked(wanted[key][0], self.look_at(*wanted[key], fresh=False), needed)
         if not far:
             return
         with self.settings.executor(min(self.settings.look_workers, len(far))) as executor:
-            futures = {executor.submit(self.look_at, *wanted[key], fresh=False): key for key in far}
+            futures = {executor.submit(self._look_afar, *wanted[key]): key for key in far}
             try:
                 for future in as_completed(futures):
                     self._looked(wanted[futures[future]][0], future.result(), needed)
@@ -123,8 +109,12 @@ class Engine:
                 self.close()
                 for key in far:
                     if key not in self.facts:
-                        self.facts[key] = _all_unseen(wanted[key][1], _INTERRUPTED, Owner.USER)
+                        self.facts[key] = all_unseen(wanted[key][1], INTERRUPTED, Owner.USER)
                 raise
+
+    def _look_afar(self, target: Target, probes: Collection[Probe[Any]]) -> Facts:
+        self.progress.began(target)
+        return self.look_at(target, probes, fresh=False)
 
     def _looked(self, target: Target, facts: Facts, needed: Collection[Probe[Any]]) -> None:
         self.facts[target.key] = facts
@@ -132,58 +122,20 @@ class Engine:
         unseen = next((o.reason for p, o in lost if p.source is not Source.CONSOLE), None)
         self.progress.looked(target, unseen)
 
-    def _at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
-        by_source = _by_source(probes)
-        return all(
-            source not in self.transports or self.transports[source].at_hand(target, group)
-            for source, group in by_source.items()
-        )
-
     def look_at(self, target: Target, probes: Collection[Probe[Any]], *, fresh: bool) -> Facts:
         """Look at one target. A guest whose server is off is not contacted: its address may be another's by now."""
-        by_source = _by_source(probes)
-        guest = by_source.pop(Source.GUEST, [])
-        if guest and target.cloud is not None and SERVER not in by_source[Source.COMPUTE]:
-            by_source[Source.COMPUTE].append(SERVER)
-        seen = Facts({}, datetime.now(UTC))
-        for source, group in by_source.items():
-            seen = seen.merged(self._look_source(target, source, group, fresh=fresh))
-        if guest:
-            seen = seen.merged(self._look_guest(target, guest, seen, fresh=fresh))
-        return seen.as_of(self.settings.today)
+        return self._eyes.look_at(target, probes, fresh=fresh)
 
-    def _look_source(self, target: Target, source: Source, probes: Collection[Probe[Any]], *, fresh: bool) -> Facts:
-        transport = self.transports.get(source)
-        absent = transport is None or (source is Source.COMPUTE and target.cloud is None and transport.remote)
-        if self.cancelled.is_set() and not fresh:  # fresh looks belong to changes under way: they are verified
-            return _all_unseen(probes, _INTERRUPTED, Owner.USER)
-        if (transport is None or absent) and source in self.gaps:
-            return _all_unseen(probes, self.gaps[source], Owner.TARGET)
-        if transport is None or absent:
-            return _all_unseen(probes, *_NO_TRANSPORT[source])
-        try:
-            return transport.look(target, probes, timeout_s=self.settings.look_timeout_s, fresh=fresh)
-        except Exception as error:  # noqa: BLE001 - one target's look must not cost the report of the others
-            return _all_unseen(probes, f"the look failed: {type(error).__name__}: {error}", Owner.TOOL)
-
-    def _look_guest(self, target: Target, probes: Collection[Probe[Any]], seen: Facts, *, fresh: bool) -> Facts:
-        transport = self.transports.get(Source.GUEST)
-        if transport is not None and not transport.remote:
-            return self._look_source(target, Source.GUEST, probes, fresh=fresh)
-        if SERVER in seen and seen[SERVER].is_off:
-            try:
-                kept = self.evidence.load(target, seen[SERVER])
-            except ToolError as error:
-                return _all_unseen(probes, str(error), Owner.TOOL)
-            off = _all_unseen(
-                probes,
-                "the instance is off and no evidence from before is valid: start it, or let one run gate and stop it",
-                Owner.TARGET,
-            )
-            return off if kept is None else Facts({**dict(off.items()), **_only(kept, probes)}, off.at)
-        if target.guest is None:
-            return _all_unseen(probes, *_NO_TRANSPORT[Source.GUEST])
-        return self._look_source(target, Source.GUEST, probes, fresh=fresh)
+    @property
+    def _eyes(self) -> Eyes:
+        return Eyes(
+            transports=self.transports,
+            evidence=self.evidence,
+            gaps=self.gaps,
+            cancelled=self.cancelled,
+            today=self.settings.today,
+            timeout_s=self.settings.look_timeout_s,
+        )
 
     def judge(self, pairs: Sequence[Pair]) -> list[Finding]:
         """Judge ``pairs`` on what was seen, in their order."""
@@ -194,7 +146,7 @@ class Engine:
 
     def plan(self, pairs: Sequence[Pair], grant: Grant, *, changed_targets: int) -> str | None:
         """Plan for every target with a fail. Returns why nothing may be applied (the limit), else None."""
-        for key, mine in _by_target(pairs).items():
+        for key, mine in by_target(pairs).items():
             findings = [self.findings[pair.key] for pair in mine]
             if any(finding.verdict is Verdict.FAIL or needs_a_person(finding) for finding in findings):
                 self.plans[key] = make_plan(mine[0].target, findings, self.facts[key], grant)
@@ -220,9 +172,9 @@ class Engine:
     def mend(self, pairs: Sequence[Pair], grant: Grant, *, rounds: int = MAX_ROUNDS) -> None:
         """Apply what was planned and granted, look again and judge every check of each changed target again.
 
-        Where the change itself brings something to light, it is planned and mended again, in ``rounds`` at most.
+        Where the changes themselves bring something to light, it is planned and mended again, in ``rounds`` at most.
         """
-        mine = _by_target(pairs)
+        mine = by_target(pairs)
         granted = [plan for plan in self.plans.values() if plan.granted]
         self._all(granted, lambda plan: self._mend_target(plan, mine[plan.target.key], grant, rounds))
 
@@ -237,7 +189,7 @@ class Engine:
                 with self.locks.hold(plan.target, self.cancelled):
                     outcomes[key] = apply_plan(plan, self._hands(plan.target, (), grant))
             except StepRefused as error:
-                outcomes[key] = _not_begun(plan, error)
+                outcomes[key] = Outcome(failed=plan.granted[0].step, reason=str(error))
 
         with contextlib.suppress(KeyboardInterrupt):
             self._all([plan for plan in plans if plan.granted], one)
@@ -278,33 +230,35 @@ class Engine:
             with self.locks.hold(plan.target, self.cancelled):
                 self._mend_held(plan, pairs, grant, rounds)
         except StepRefused as error:
-            outcome = _not_begun(plan, error)
             for pair in pairs:
-                finding = self.findings[pair.key]
-                if finding.remedy.state is RemedyState.PLANNED:
-                    self._settle(pair, finding, finding.remedy.steps, (), outcome)
+                self.findings[pair.key] = not_begun(self.findings[pair.key], str(error))
 
     def _mend_held(self, plan: Plan, pairs: Sequence[Pair], grant: Grant, rounds: int) -> None:
         target = plan.target
-        probes = _union(pairs)
+        probes = union(pairs)
         done: list[Step] = []
         outcome = Outcome()
         self.facts_before[target.key] = self.facts[target.key]
         first = {check: plan.remedy(check) for planned in plan.granted for check in planned.checks}
-        work = {check: remedy.steps for check, remedy in first.items() if remedy.state is RemedyState.PLANNED}
+        attempts = {check: remedy.steps for check, remedy in first.items() if remedy.state is RemedyState.PLANNED}
+        left: set[Step] = set()
         for _ in range(rounds):
-            for check, steps in work.items():
+            for check, steps in attempts.items():
                 granted = (planned.step for planned in plan.granted if check in planned.checks)
-                work[check] = tuple(dict.fromkeys((*steps, *granted)))
+                attempts[check] = tuple(dict.fromkeys((*(step for step in steps if step not in left), *granted)))
             outcome = apply_plan(plan, self._hands(target, probes, grant))
             done.extend(outcome.done)
+            left = {planned.step for planned in plan.granted}.difference(outcome.done)
             self.facts[target.key] = self.look_at(target, probes, fresh=True)
             after = [judge(pair, self.facts[target.key], today=self.settings.today) for pair in pairs]
-            plan = make_plan(target, [f for f in after if f.check.id in work], self.facts[target.key], grant)
-            if outcome.failed is not None or outcome.unrestored is not None or not plan.granted:
+            plan = make_plan(target, [f for f in after if f.check.id in attempts], self.facts[target.key], grant)
+            stopped = outcome.failed is not None and not outcome.overtaken
+            if stopped or outcome.unrestored is not None or not plan.granted:
                 break
+        work = Work(done=tuple(done), outcome=outcome)
         for pair, finding in zip(pairs, after, strict=True):
-            self._settle(pair, finding, work.get(pair.check.id), done, outcome)
+            before = self.findings[pair.key]
+            self.findings[pair.key] = settle(before, finding, work, attempts.get(pair.check.id))
 
     def _hands(self, target: Target, probes: Collection[Probe[Any]], grant: Grant) -> Hands:
         every = dict.fromkeys((*probes, *self._required.get(target.key, ())))
@@ -348,89 +302,7 @@ class Engine:
             no_lifting=grant.no_lifting,
         )
 
-    def _settle(
-        self, pair: Pair, after: Finding, steps: tuple[Step, ...] | None, done: Sequence[Step], outcome: Outcome
-    ) -> None:
-        """Say what came of a finding. ``steps`` are those that were to mend it, None if nothing was attempted."""
-        before = self.findings[pair.key]
-        if steps is not None:
-            mine = tuple(step for step in steps if step in done)
-            reason = outcome.reason or _still(after)
-            remedy = Remedy(state=RemedyState.NOT_VERIFIED, steps=steps, done=mine, reason=reason)
-            if after.verdict is Verdict.NOT_APPLICABLE and not mine:
-                self.findings[pair.key] = after
-                return
-            if outcome.unrestored is not None:
-                self.findings[pair.key] = before.with_remedy(
-                    replace(remedy, reason="; ".join(filter(None, (outcome.reason, outcome.unrestored))))
-                )
-                return
-            if after.verdict in _GOOD:
-                remedy = replace(remedy, state=RemedyState.VERIFIED, reason=None)
-                notes = (one for note in (before.note, after.note) if note for one in note.split("; "))
-                note = "; ".join(dict.fromkeys(notes)) or None
-                self.findings[pair.key] = replace(before, remedy=remedy, note=note)
-                return
-            if outcome.failed is not None:
-                begun = bool(mine) or (outcome.begun and outcome.failed in steps)
-                remedy = replace(remedy, state=RemedyState.FAILED if begun else RemedyState.REFUSED)
-            elif by_hand := [step.summary for step in before.remedy.steps if step.level is Level.MANUAL]:
-                rest = f"a person has to do the rest: {'; '.join(by_hand)}"
-                remedy = replace(remedy, state=RemedyState.APPLIED, steps=before.remedy.steps, reason=rest)
-            self.findings[pair.key] = before.with_remedy(remedy)
-        elif before.verdict is Verdict.UNKNOWN and after.verdict is Verdict.FAIL:
-            self.findings[pair.key] = after
-        elif before.verdict in _GOOD and after.verdict not in _GOOD:
-            broken = Remedy(state=RemedyState.NOT_VERIFIED, reason=f"{before.verdict} before the fixes of this run")
-            self.findings[pair.key] = after.with_remedy(broken) if after.verdict is Verdict.FAIL else after
-
     def close(self) -> None:
         """End all transports."""
         for transport in dict.fromkeys(self.transports.values()):
             transport.close()
-
-
-def _not_begun(plan: Plan, error: StepRefused) -> Outcome:
-    return Outcome(failed=plan.granted[0].step, reason=str(error))
-
-
-def _still(after: Finding) -> str:
-    if after.verdict is Verdict.UNKNOWN:
-        return f"applied, but it cannot be seen whether it helped: {after.reason}"
-    violations = "; ".join(f"{v.subject}: {v.actual}" for v in after.violations)
-    return f"applied, but it still fails: {violations}"
-
-
-def _all_unseen(probes: Iterable[Probe[Any]], reason: str, owner: Owner) -> Facts:
-    now = datetime.now(UTC)
-    return Facts({probe: Unseen(reason=reason, at=now, owner=owner) for probe in probes}, now)
-
-
-def _only(facts: Facts, probes: Collection[Probe[Any]]) -> dict[Probe[Any], Observation]:
-    return {probe: observation for probe, observation in facts.items() if probe in set(probes)}
-
-
-def _by_source(probes: Iterable[Probe[Any]]) -> dict[Source, list[Probe[Any]]]:
-    grouped: dict[Source, list[Probe[Any]]] = defaultdict(list)
-    for probe in probes:
-        grouped[probe.source].append(probe)
-    return grouped
-
-
-def _union(pairs: Iterable[Pair]) -> tuple[Probe[Any], ...]:
-    known = (pair for pair in pairs if pair.unseen is None)
-    return tuple(dict.fromkeys(probe for pair in known for probe in pair.check.looks(pair.params)))
-
-
-def _by_target(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
-    grouped: dict[str, list[Pair]] = defaultdict(list)
-    for pair in pairs:
-        grouped[pair.target.key].append(pair)
-    return grouped
-
-
-def _probes_by_target(pairs: Sequence[Pair]) -> dict[str, tuple[Target, tuple[Probe[Any], ...]]]:
-    wanted = {key: (mine[0].target, _union(mine)) for key, mine in _by_target(pairs).items()}
-    return {
-        key: (target, probes) for key, (target, probes) in wanted.items() if probes and target.kind is not Kind.POLICY
-    }

@@ -11,6 +11,7 @@
     │   ├── Unobserved         a fact was asked for that could not be seen
     │   └── StepError          a step could not be applied, or did not take effect
     │       ├── StepRefused    a step was not begun: the target is not as it was when the plan was made
+    │       │   └── StepOvertaken  … because an earlier step of the plan brought to light what nobody could see
     │       └── StepBlocked    the cloud refuses to change what is protected
     └── ToolError              imagegate itself is at fault: exit code 3
 
@@ -108,6 +109,11 @@ class StepRefused(StepError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, changed=False)
+
+
+class StepOvertaken(StepRefused):
+    """A step was not begun: nobody but the plan's own steps changed the target, and what they brought to light was not
+    in the plan."""
 
 
 class StepBlocked(StepError):

@@ -119,31 +119,40 @@ def _variable(value: str) -> str:
 _Plain = Annotated[str, AfterValidator(_plain)]
 
 
+def _told(meaning: str) -> Any:
+    """A field that may be left out, and what it means."""
+    return Field(default=None, description=meaning)
+
+
 class _Defaults(BaseModel):
     """What an instance says where it says nothing itself."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    user: _Plain | None = None
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    os: Literal["linux", "windows"] | None = None
-    transport: Via | None = None
-    via: Annotated[str, AfterValidator(_jumps)] | None = None
-    ssh_config: _Plain | None = None
-    identity_file: _Plain | None = None
-    password_env: Annotated[str, AfterValidator(_variable)] | None = None
-    auth: Auth | None = None
-    scheme: Literal["http", "https"] | None = None
-    ca_file: _Plain | None = None
-    sudo: bool | None = None
+    user: _Plain | None = _told("Who logs in; for ssh what `~/.ssh/config` says, else the current user.")
+    port: Annotated[int, Field(ge=1, le=65535)] | None = _told("The port, where it is not the usual one.")
+    os: Literal["linux", "windows"] | None = _told("The operating system; winrm is windows. Else the records tell.")
+    transport: Via | None = _told("How the instance is reached (ssh).")
+    via: Annotated[str, AfterValidator(_jumps)] | None = _told("ssh: jump hosts, `[user@]host[:port]`, with commas.")
+    ssh_config: _Plain | None = _told("ssh: a file that is used instead of the user's and the system's configuration.")
+    identity_file: _Plain | None = _told("ssh: the file of the private key; never the key itself.")
+    password_env: Annotated[str, AfterValidator(_variable)] | None = _told(
+        "winrm: the environment variable that holds the password."
+    )
+    auth: Auth | None = _told("winrm: how the user proves who it is (ntlm).")
+    scheme: Literal["http", "https"] | None = _told("winrm: https, unless http is asked for; the report shows it.")
+    ca_file: _Plain | None = _told("winrm: the certificates that are trusted in place of the system's.")
+    sudo: bool | None = _told("Whether root's rights are taken where the user is not root (true).")
 
 
 class _Entry(_Defaults):
     """One instance."""
 
-    address: _Plain | None = None
-    host_key_checking: bool | None = None
-    certificate_checking: bool | None = None
+    address: _Plain | None = _told(
+        "A name or an IP address (the instance's name); chroot: the folder of the root; docker, podman: the container."
+    )
+    host_key_checking: bool | None = _told("ssh: false does not verify the host key; the report shows it.")
+    certificate_checking: bool | None = _told("winrm: false does not verify the certificate; the report shows it.")
 
 
 def _or_empty(value: Any) -> Any:
@@ -153,8 +162,17 @@ def _or_empty(value: Any) -> Any:
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    defaults: Annotated[_Defaults, BeforeValidator(_or_empty)] = _Defaults()
-    instances: dict[_Plain, Annotated[_Entry, BeforeValidator(_or_empty)]]
+    defaults: Annotated[_Defaults, BeforeValidator(_or_empty)] = Field(
+        default=_Defaults(), description="What instances say that say nothing themselves."
+    )
+    instances: dict[_Plain, Annotated[_Entry, BeforeValidator(_or_empty)]] = Field(
+        description="The instances, by the name (or id) that the compute API knows them by."
+    )
+
+
+def inventory_schema() -> dict[str, Any]:
+    """The JSON Schema of inventory files."""
+    return _File.model_json_schema()
 
 
 def load_inventory(path: str | Path) -> Inventory:

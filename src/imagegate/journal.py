@@ -1,6 +1,6 @@
 """What a run sets out to change and what came of it, on disk before it happens.
 
-A journal is a file of JSON lines that only grows; ``history`` reads it. ``v`` is the version of the format::
+A journal is a file of JSON lines that only grows; ``journal_reader`` reads it. ``v`` is the version of the format::
 
     {"v": 1, "event": "intent", "n": 3, "at": …, "target": {…}, "step": {…}, "before": {facts} | null}
     {"v": 1, "event": "verified" | "not-verified" | "failed" | "refused", "of": 3, "at": …,
@@ -136,10 +136,11 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _target(target: Target) -> dict[str, str | None]:
+def _target(target: Target) -> dict[str, Any]:
     return {
         "kind": str(target.kind), "id": target.id, "name": target.name, "cloud": target.cloud,
-        "region": target.region, "owner": target.owner, "guest": target.guest,
+        "region": target.region, "owner": target.owner, "guest": target.guest, "deployment": target.deployment,
+        "seen_from": list(target.seen_from),
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, Protocol
 
 from imagegate.errors import Owner, Unobserved
+from imagegate.fingerprint import fingerprint
 from imagegate.model import Check, Facts, Finding, Note, Seen, Target, Unseen, Verdict, Violation
 
 
@@ -20,6 +21,14 @@ class Permission(Protocol):
 
     def in_force(self, today: date) -> bool:
         """Whether it holds on this day (UTC)."""
+
+
+class Waives(Permission, Protocol):
+    """A waiver of the policy."""
+
+    @property
+    def fingerprint(self) -> str | None:
+        """The one finding that it covers; None: whatever is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +45,7 @@ class Pair:
     params: Any
     rule: int | None
     unseen: str | None = None
-    waivers: Sequence[Permission] = ()
+    waivers: Sequence[Waives] = ()
     attestations: Sequence[Permission] = ()
 
     @property
@@ -89,8 +98,9 @@ def judge(pair: Pair, seen: Facts, *, today: date) -> Finding:
         notes.extend(origins)
     if not violations:
         return _finding(pair, seen, Verdict.PASS, note="; ".join(notes) or None)
-    waiver = _in_force(pair.waivers, today)
-    expired = max((waiver.until for waiver in pair.waivers if waiver.until < today), default=None)
+    covering = _covering(pair, violations)
+    waiver = _in_force(covering, today)
+    expired = max((waiver.until for waiver in covering if waiver.until < today), default=None)
     if waiver is None and expired is not None:
         notes.append(f"a waiver for this expired on {expired}")
     return _finding(
@@ -100,6 +110,14 @@ def judge(pair: Pair, seen: Facts, *, today: date) -> Finding:
 
 def _origin(observation: object) -> str | None:
     return observation.origin if isinstance(observation, Seen) else None
+
+
+def _covering(pair: Pair, violations: Sequence[Violation]) -> Sequence[Waives]:
+    """The waivers of the pair that are about what is wrong."""
+    if all(waiver.fingerprint is None for waiver in pair.waivers):
+        return pair.waivers
+    this = fingerprint(pair.check.id, pair.target.key, violations)
+    return [waiver for waiver in pair.waivers if waiver.fingerprint in {None, this}]
 
 
 def _in_force(permissions: Sequence[Permission], today: date) -> Permission | None:

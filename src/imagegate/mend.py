@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-from imagegate.errors import StepBlocked, StepError, StepRefused, TargetError, Unobserved
+from imagegate.errors import StepBlocked, StepError, StepOvertaken, StepRefused, TargetError, Unobserved
 from imagegate.journal import Journal
 from imagegate.model import Facts, Phase, Probe, Step, Target
 from imagegate.pauses import Pauses
@@ -19,16 +19,21 @@ from imagegate.shield import Shield
 Look = Callable[[Collection[Probe[Any]]], Facts]
 """A fresh look at the target of the plan."""
 
+Light = dict[Probe[Any], tuple[object, object]]
+"""What steps brought to light: what the plan foresaw there, and what was seen."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How far a plan came. ``begun`` tells whether the write of the ``failed`` step was attempted; ``unrestored`` why
-    a protection that was lifted could not be put back."""
+    """How far a plan came. ``begun`` tells whether the write of the ``failed`` step was attempted, ``overtaken`` that
+    it was not because of what the steps before it brought to light; ``unrestored`` why a protection that was lifted
+    could not be put back."""
 
     done: tuple[Step, ...] = ()
     failed: Step | None = None
     reason: str | None = None
     begun: bool = False
+    overtaken: bool = False
     unrestored: str | None = None
 
 
@@ -69,6 +74,7 @@ def apply_plan(plan: Plan, hands: Hands) -> Outcome:
 
 def _apply_steps(plan: Plan, hands: Hands, shield: Shield) -> Outcome:
     done: list[Step] = []
+    light: Light = {}
     for planned in plan.granted:
         step = planned.step
         if hands.cancelled.is_set():
@@ -79,41 +85,58 @@ def _apply_steps(plan: Plan, hands: Hands, shield: Shield) -> Outcome:
             hands.progress.applying(plan.target, step)
             if step.phase is Phase.POWER:
                 hands.before_power()
-            _apply(plan.target, planned, hands, shield)
+            _apply(plan.target, planned, hands, shield, light)
             if step.phase is Phase.POWER:
                 hands.after_power()
         except Exception as error:  # noqa: BLE001 - see above
             reason = str(error) if isinstance(error, TargetError) else f"{type(error).__name__}: {error}"
             hands.progress.applied(plan.target, step, reason)
             begun = not isinstance(error, StepRefused | Unobserved)
-            return Outcome(done=tuple(done), failed=step, reason=reason, begun=begun)
+            overtaken = isinstance(error, StepOvertaken)
+            return Outcome(done=tuple(done), failed=step, reason=reason, begun=begun, overtaken=overtaken)
         done.append(step)
         hands.progress.applied(plan.target, step, None)
     return Outcome(done=tuple(done))
 
 
-def _apply(target: Target, planned: PlannedStep, hands: Hands, shield: Shield) -> None:
-    before = _compared(planned, hands)
+def _apply(target: Target, planned: PlannedStep, hands: Hands, shield: Shield, light: Light) -> None:
+    before = _compared(planned, hands, light)
     if before is None:
         return
+    step = planned.step
     try:
-        write(target, planned.step, before, hands)
+        after = write(target, step, before, hands)
     except StepBlocked as blocked:
         shield.lift(before, blocked)
-        before = _compared(planned, hands)
-        if before is not None:
-            write(target, planned.step, before, hands)
+        before = _compared(planned, hands, light)
+        if before is None:
+            return
+        after = write(target, step, before, hands)
+    foreseen = step.simulate(before)
+    light.update({p: (foreseen[p], after[p]) for p in step.reveals if p in after and foreseen[p] != after[p]})
 
 
-def _compared(planned: PlannedStep, hands: Hands) -> Facts | None:
+def _compared(planned: PlannedStep, hands: Hands, light: Light) -> Facts | None:
     """Fresh facts that are as the plan expects them; None if the step's effect is there already."""
     step = planned.step
     before = hands.look(step.reads)
     if step.done(before):
         return None
-    if step.basis(before) != planned.expects:
-        raise StepRefused(f"{step.subject} changed since the plan was made: nothing was written")
-    return before
+    if step.basis(before) == planned.expects:
+        return before
+    if step.basis(_in_the_dark(before, light)) == planned.expects:
+        raise StepOvertaken(
+            f"{step.subject}: the step before brought to light what is not in the plan: not begun, run again"
+        )
+    raise StepRefused(f"{step.subject} changed since the plan was made: nothing was written")
+
+
+def _in_the_dark(seen: Facts, light: Light) -> Facts:
+    """What would be seen if nothing had come to light; what has changed since it did stays as it is."""
+    for probe, (foreseen, came) in light.items():
+        if probe in seen and seen[probe] == came:
+            seen = seen.with_fact(probe, foreseen)
+    return seen
 
 
 def write(
@@ -125,10 +148,10 @@ def write(
     owes: Step | None = None,
     restores: str | None = None,
     begun: Callable[[int], None] | None = None,
-) -> None:
+) -> Facts:
     """Carry out one step: intent on disk, ``begun`` told its number, the write, the wait for its effect, the result.
 
-    ``owes`` and ``restores`` go into the journal.
+    ``owes`` and ``restores`` go into the journal. Returns what was seen when the effect showed.
     """
     try:
         number = hands.journal.intent(target, step, before, owes=owes, restores=restores)
@@ -150,6 +173,7 @@ def write(
         hands.journal.result(number, step, state="failed", reason=str(error), changed=changed)
         raise
     hands.journal.result(number, step, state="verified", after=after)
+    return after
 
 
 def _wait(step: Step, hands: Hands) -> Facts:

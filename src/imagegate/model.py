@@ -121,8 +121,14 @@ class Target:
     ``attributes`` are what selectors match, name → values (several for tags): image: name, id, owner, visibility,
     status, tag, region, property.KEY; instance: name, id, flavor, os, status, region, metadata.KEY. An attribute
     named in ``unseen`` (``metadata`` stands for all of ``metadata.*``) could not be seen; one in neither is known
-    to be absent. ``guest`` is the name of the inventory entry that tells how to reach it, if there is one.
-    ``key`` is unique in a run and stable between runs: ``image:nhn/KR1/ID``. No secret is ever part of a target.
+    to be absent; ``owner.self`` stands there where it is not known whether the owner is one of ours. ``guest`` is the
+    name of the inventory entry that tells how to reach it, if there is one.
+
+    ``cloud`` is the entry of clouds.yaml that it is looked at and changed through, ``seen_from`` are all that list it,
+    in the order in which they were named. ``deployment`` is the service that holds it: host and path of its public
+    endpoint. ``key`` is unique in a run and the same in every run, whichever entries it names:
+    ``image:image.example.com/KR1/ID``, or ``image:nhn/KR1/ID`` by the entry's name where no deployment is known.
+    No secret is ever part of a target.
     """
 
     kind: Kind
@@ -132,12 +138,14 @@ class Target:
     region: str | None = None
     owner: str | None = None
     guest: str | None = None
+    deployment: str | None = None
+    seen_from: tuple[str, ...] = field(default=(), hash=False, compare=False)
     attributes: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False, compare=False)
     unseen: frozenset[str] = field(default=frozenset(), hash=False, compare=False)
     key: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        place = f"{self.kind}:{self.cloud or '-'}/{self.region or '-'}/{self.id}"
+        place = f"{self.kind}:{self.deployment or self.cloud or '-'}/{self.region or '-'}/{self.id}"
         object.__setattr__(self, "key", place)
 
     def sees(self, attribute: str) -> bool:
@@ -325,6 +333,12 @@ class Step:
         """Whether fresh facts show the step's effect."""
         raise NotImplementedError
 
+    @property
+    def reveals(self) -> tuple[Probe[Any], ...]:
+        """Those of ``reads`` that show only after this step what was there before it, unseen by anybody. What comes to
+        light is nobody's change: what the rest of a plan does not expect is then planned anew."""
+        return ()
+
     def inverse(self, before: Facts) -> Step | None:
         """The step that takes this one back, given the facts (of ``reads``) from before it. Pure.
 
@@ -401,13 +415,29 @@ class RemedyState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class After:
+    """What was seen of a finding once its target was changed. ``reason`` says why the verdict is unknown or
+    not-applicable."""
+
+    verdict: Verdict
+    observed_at: datetime
+    violations: tuple[Violation, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """What was planned or done about a finding. ``reason`` says why not, or what went wrong."""
+    """What was planned or done about a finding. ``reason`` says why not, what went wrong, or what else mended it.
+
+    ``after`` is there where the target was looked at again because something was attempted on it, be it for another
+    check.
+    """
 
     state: RemedyState
     steps: tuple[Step, ...] = ()
     done: tuple[Step, ...] = ()
     reason: str | None = None
+    after: After | None = None
 
 
 NO_REMEDY = Remedy(state=RemedyState.NONE)

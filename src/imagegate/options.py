@@ -19,7 +19,11 @@ class Options:
 
     ``command`` is ``gate`` or ``audit``; ``images`` are ids of images that an audit is narrowed to.
     ``fix_level`` None means no ``--fix``. ``report_dir`` None keeps nothing on
-    disk. ``roots`` are folders of checks; empty means those that came with imagegate.
+    disk; ``formats`` are forms of the report beside those that are always written, ``language`` is that of their
+    words.
+    ``baseline`` is the run to compare with (``latest``: the last complete one of the same policy and command), None for
+    no comparison; ``fail_on_new`` lets fails that stood there pass. ``keep_runs`` and ``keep_days`` say which runs are
+    kept after this one; None, None: all. ``roots`` are folders of checks; empty means those that came with imagegate.
     """
 
     command: str
@@ -36,12 +40,18 @@ class Options:
     facts: Path | None = None
     fix_level: Level | None = None
     report_dir: Path | None = None
+    formats: tuple[str, ...] = ()
+    language: str = "en"
     look_workers: int = 32
     look_timeout_s: float = 60.0
     lock_timeout_s: float = 60.0
     catalog_timeout_s: float = 600.0
     fail_on: Severity = Severity.LOW
     max_unknown: int = 0
+    baseline: str | None = None
+    fail_on_new: bool = False
+    keep_runs: int | None = None
+    keep_days: int | None = None
 
 
 def wanted_clouds(options: Options, scope: Clouds | None, default: str | None) -> dict[str, tuple[str, ...] | None]:

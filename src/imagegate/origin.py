@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from pydantic import Field
+
 from imagegate.errors import Unobserved
 from imagegate.model import Facts
+from imagegate.params import Params
 from imagegate.probes.origin import ORIGIN, OriginImageFact
 
 # Only what stands in brackets counts: names are full of other years and versions ("Windows 2016", "MS-SQL 2019").
@@ -28,6 +31,22 @@ _MONTHS = (
 _SHORT = {"sept": 9}
 # What a project calls its own image, "golden (2026.05.10)", has the day of its capture, not of the vendor's release.
 _VENDOR = re.compile(r"\s*(?:Windows|Ubuntu|CentOS|Debian|Rocky)\b", re.IGNORECASE)
+
+
+class OfOrigin(Params):
+    """What the policy can say of the origin image."""
+
+    released: date | None = Field(
+        default=None, description="The release date of the origin image, where nothing else tells it; it then decides."
+    )
+
+
+class SinceToast(OfOrigin):
+    """What the policy can say of the origin image, and since when such images have ToastSysprep."""
+
+    toast_from: date = Field(
+        default=date(2020, 8, 18), description="Origin images released on this day or later have ToastSysprep."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ from imagegate.policy_model import (
     Attestation,
     FixRules,
     Limits,
-    Pair,
     Policy,
     ProveRules,
     Required,
@@ -35,7 +34,6 @@ __all__ = [
     "Attestation",
     "FixRules",
     "Limits",
-    "Pair",
     "Policy",
     "Required",
     "Rule",
@@ -44,6 +42,7 @@ __all__ = [
     "Waiver",
     "load_policy",
     "policy_schema",
+    "read_policy",
     "select",
 ]
 
@@ -59,7 +58,11 @@ def load_policy(path: str | Path, checks: Mapping[str, Check], *, today: date) -
     Raises:
         InputErrors: All mistakes of the file, with line and column.
     """
-    data = read_bytes(path)
+    return read_policy(read_bytes(path), path, checks, today=today)
+
+
+def read_policy(data: bytes, path: str | Path, checks: Mapping[str, Check], *, today: date) -> Policy:
+    """The policy that the bytes of a file say, like ``load_policy``; ``path`` names it."""
     root = parse(read_text(path, data), str(path))
     shape = examine(root, PolicyFile)
     reader = _Reader(root, checks)
@@ -90,8 +93,9 @@ def load_policy(path: str | Path, checks: Mapping[str, Check], *, today: date) -
         attestations=tuple(
             Attestation(index=index, line=line, selector=selector, **_fields(word))
             for index, (word, (line, selector)) in enumerate(zip(shape.attestations or (), attestations, strict=True))
+            if selector is not None
         ),
-        limits=Limits(changed_targets=limits.changed_targets, waiver_days=limits.waiver_days),
+        limits=Limits(**dict(limits)),
         fix=FixRules(ceiling=Level.parse(fix.ceiling), never=frozenset(fix.never)),
         strict_rules=shape.strict_rules,
         prove=ProveRules(**dict(shape.prove or ())),
@@ -148,16 +152,20 @@ class _Reader:
                 known = [check.id for check in self._checks.values() if not requirable(check)]
                 self.mistakes.append(key.mistake(f'unknown check "{key.text}"{nearest(key.text, known, "checks")}'))
 
-    def selectors(self, section: str) -> Iterator[tuple[int, Selector]]:
-        """Line and selector of each waiver or attestation that has no mistake in them."""
+    def selectors(self, section: str) -> Iterator[tuple[int, Selector | None]]:
+        """Line and selector of each waiver or attestation that has no mistake in them; None for a waiver of one
+        finding."""
         for item in self._items(section):
             selector = self._selector(item)
+            of_one = section == "waivers" and item.get("for") is None
+            if of_one and item.get("fingerprint") is None:
+                self.mistakes.append(item.mistake('"for" is missing (or "fingerprint", for one finding alone)'))
             check = item.get("check")
             if isinstance(check, Scalar) and check.value is not None:
                 known = self._known(check, selector)
                 if known is not None and section == "attestations" and not known.attestable:
                     self.mistakes.append(check.mistake(f"{known.id} can be looked at: nobody can attest it"))
-            if selector:
+            if selector or of_one:
                 yield item.line, selector
 
     def never_fixed(self) -> None:

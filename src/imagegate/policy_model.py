@@ -8,8 +8,9 @@ from datetime import date
 from typing import Any, TypeVar
 
 from imagegate.errors import InputErrors, Mistake
+from imagegate.judge import Pair
 from imagegate.model import Check, Level, Target
-from imagegate.selectors import NO, Outcome, Selector
+from imagegate.selectors import NO, YES, Match, Outcome, Selector
 
 T = TypeVar("T", bound="Waiver | Attestation")
 
@@ -39,20 +40,28 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
-    """Lets a fail stand through ``until`` (UTC, inclusive). ``index`` counts from 0."""
+    """Lets a fail stand through ``until`` (UTC, inclusive). ``index`` counts from 0.
+
+    With ``fingerprint`` it covers that finding alone, and ``selector`` may be None; else that says which targets.
+    """
 
     index: int
     line: int
     check: str
-    selector: Selector
+    selector: Selector | None
     reason: str
     approved_by: str
     until: date
     ticket: str | None = None
+    fingerprint: str | None = None
 
     def in_force(self, today: date) -> bool:
         """Whether it still holds on this day (UTC)."""
         return today <= self.until
+
+    def match(self, target: Target) -> Match:
+        """Whether it may be about this target."""
+        return YES if self.selector is None else self.selector.match(target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +81,10 @@ class Attestation:
         """Whether it holds on this day (UTC)."""
         return self.on <= today <= self.until
 
+    def match(self, target: Target) -> Match:
+        """Whether it is about this target."""
+        return self.selector.match(target)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeRules:
@@ -82,10 +95,12 @@ class ScopeRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """``changed_targets``: the most targets that one run may change; ``waiver_days``: how far ahead waivers reach."""
+    """``changed_targets``: the most targets that one run may change; ``waiver_days``: how far ahead waivers reach;
+    ``waiver_targets``: how many targets one may match."""
 
     changed_targets: int
     waiver_days: int
+    waiver_targets: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,28 +152,19 @@ class Policy:
 
     def waivers_matching(self, check_id: str, target: Target) -> tuple[Waiver, ...]:
         """All waivers for this check and target, expired ones too, in the order of the file."""
-        return tuple(waiver for waiver in self._waivers.get(check_id, ()) if waiver.selector.selects(target))
+        return tuple(
+            waiver for waiver in self._waivers.get(check_id, ()) if waiver.match(target).outcome is Outcome.YES
+        )
 
     def attestations_matching(self, check_id: str, target: Target) -> tuple[Attestation, ...]:
         """All attestations for this check and target, expired ones too, in the order of the file."""
-        return tuple(a for a in self._attestations.get(check_id, ()) if a.selector.selects(target))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """A target and a check that it must meet. ``rule`` is the index of the (first) rule that says so. With
-    ``unseen`` set it is not known whether the rule is about the target: the verdict is unknown, for this reason."""
-
-    target: Target
-    check: Check
-    params: Any
-    rule: int
-    unseen: str | None = None
+        return tuple(a for a in self._attestations.get(check_id, ()) if a.match(target).outcome is Outcome.YES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What the rules say about some targets: the pairs, and the rules that select none of them."""
+    """What the rules say about some targets: the pairs, each with the first rule that makes it, and the rules that
+    select none of the targets."""
 
     pairs: tuple[Pair, ...]
     rules_without_targets: tuple[Rule, ...]
@@ -176,7 +182,7 @@ def select(policy: Policy, targets: Iterable[Target]) -> Selection:
     conflicts: dict[tuple[int, int, str], tuple[Mistake, list[Target]]] = {}
     used: set[int] = set()
     for target in targets:
-        of_target: dict[str, list[Pair]] = {}
+        of_target: dict[str, list[tuple[Rule, Pair]]] = {}
         for rule in policy.rules:
             match = rule.selector.match(target)
             if match is NO:
@@ -184,15 +190,14 @@ def select(policy: Policy, targets: Iterable[Target]) -> Selection:
             used.add(rule.index)
             unseen = _reason(rule, match.unseen) if match.outcome is Outcome.UNSEEN else None
             for required in rule.required:
-                params = required.params
-                pair = Pair(target=target, check=required.check, params=params, rule=rule.index, unseen=unseen)
+                pair = Pair(target=target, check=required.check, params=required.params, rule=rule.index, unseen=unseen)
                 of_check = of_target.setdefault(required.check.id, [])
-                first = next((other for other in of_check if other.unseen is None), None)
-                if first is not None and unseen is None and first.params != params:
-                    key = (first.rule, rule.index, required.check.id)
-                    conflicts.setdefault(key, (_conflict(policy, first, rule, required), []))[1].append(target)
-                of_check.append(pair)
-        pairs.extend(map(_joined, of_target.values()))
+                first = next(((other, known) for other, known in of_check if known.unseen is None), None)
+                if first is not None and unseen is None and first[1].params != pair.params:
+                    key = (first[0].index, rule.index, required.check.id)
+                    conflicts.setdefault(key, (_conflict(first[0], rule, required), []))[1].append(target)
+                of_check.append((rule, pair))
+        pairs.extend(_joined(policy, [pair for _, pair in of_check]) for of_check in of_target.values())
     mistakes = [_named(mistake, found) for mistake, found in conflicts.values()]
     idle = tuple(rule for rule in policy.rules if rule.index not in used)
     if mistakes:
@@ -211,17 +216,19 @@ def _reason(rule: Rule, unseen: tuple[str, ...]) -> str:
     return f"{' and '.join(unseen)} could not be seen, by which {rule} selects"
 
 
-def _joined(pairs: list[Pair]) -> Pair:
+def _joined(policy: Policy, pairs: list[Pair]) -> Pair:
     """The one pair that several rules make: certain where one of them is and the others could change nothing."""
-    certain = next((pair for pair in pairs if pair.unseen is None), None)
-    if certain is None:
-        return pairs[0]
-    doubt = next((pair.unseen for pair in pairs if pair.unseen and pair.params != certain.params), None)
-    return certain if doubt is None else replace(certain, unseen=doubt)
+    one = next((pair for pair in pairs if pair.unseen is None), pairs[0])
+    doubt = next((pair.unseen for pair in pairs if pair.unseen and pair.params != one.params), None)
+    return replace(
+        one,
+        unseen=one.unseen or doubt,
+        waivers=policy.waivers_matching(one.check.id, one.target),
+        attestations=policy.attestations_matching(one.check.id, one.target),
+    )
 
 
-def _conflict(policy: Policy, before: Pair, rule: Rule, required: Required) -> Mistake:
-    first = policy.rules[before.rule]
+def _conflict(first: Rule, rule: Rule, required: Required) -> Mistake:
     words = f"{required.check.id} is required with different parameters by {first} and {rule}"
     return Mistake(line=required.line, column=required.column, message=words)
 

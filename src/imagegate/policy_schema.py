@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from imagegate.fingerprint import PATTERN
 from imagegate.model import Check, Kind, Scope
 from imagegate.selectors import ATTRIBUTES, KEYED
 from imagegate.strict_yaml import Day
@@ -33,10 +34,15 @@ class RuleFile(_File):
 
 
 class WaiverFile(_File):
-    """Lets a fail stand beside a reason, for a time. It never covers an unknown."""
+    """Lets a fail stand beside a reason, for a time. It never covers an unknown. It names targets (for), one finding
+    (fingerprint), or both."""
 
     check: Text = Field(description="The id of the check.")
-    for_: Any = Field(alias="for", description="Which targets.")
+    for_: Any = Field(default=None, alias="for", description="Which targets.")
+    fingerprint: Annotated[str, Field(pattern=PATTERN)] | None = Field(
+        default=None,
+        description="The one finding that it covers, as reports print it: what else is wrong is not covered.",
+    )
     reason: Text = Field(description="Why the fail may stand.")
     approved_by: Text = Field(description="Who allowed it.")
     until: Day = Field(description="The last day on which it holds (UTC).")
@@ -69,6 +75,9 @@ class LimitsFile(_File):
         default=50, description="The most targets that one run may change; if a plan has more, nothing is applied."
     )
     waiver_days: Count = Field(default=366, description="How many days ahead a waiver may reach.")
+    waiver_targets: Count = Field(
+        default=20, description="A waiver that matches more targets than this is over-broad, and reported as such."
+    )
 
 
 class FixFile(_File):
@@ -146,8 +155,10 @@ def policy_schema(checks: Mapping[str, Check]) -> dict[str, Any]:
     judged = [check for check in ordered if requirable(check)]
     for shape in ("RuleFile", "WaiverFile", "AttestationFile"):
         definitions[shape]["properties"]["for"] = {"$ref": "#/$defs/selector"}
-    definitions["RuleFile"]["properties"]["require"] = {**_by_id(judged), "minProperties": 1}
+    meaning = definitions["RuleFile"]["properties"]["require"]["description"]
+    definitions["RuleFile"]["properties"]["require"] = {"description": meaning, **_by_id(judged), "minProperties": 1}
     definitions["RuleFile"]["allOf"] = [_only(kind, judged) for kind in ATTRIBUTES]
+    definitions["WaiverFile"]["anyOf"] = [{"required": ["for"]}, {"required": ["fingerprint"]}]
     definitions["WaiverFile"]["properties"]["check"]["enum"] = [check.id for check in judged]
     definitions["AttestationFile"]["properties"]["check"]["enum"] = [check.id for check in judged if check.attestable]
     definitions["FixFile"]["properties"]["never"]["items"] = {"enum": [check.id for check in ordered]}
@@ -187,8 +198,14 @@ def _attributes(kind: Kind) -> dict[str, Any]:
     }
 
 
+def params_schema(check: Check, template: str = "#/$defs/{model}") -> dict[str, Any]:
+    """The JSON Schema of what a policy can say to a check; ``template`` is how it refers to its ``$defs``."""
+    schema: dict[str, Any] = check.params.model_json_schema(schema_generator=_Schema, ref_template=template)
+    return schema
+
+
 def _parameters(check: Check) -> dict[str, Any]:
-    own = check.params.model_json_schema(schema_generator=_Schema, ref_template=f"#/$defs/{check.id}.{{model}}")
+    own = params_schema(check, f"#/$defs/{check.id}.{{model}}")
     nested = own.pop("$defs", {})
     own["title"] = check.title
     return {check.id: own, **{f"{check.id}.{name}": value for name, value in nested.items()}}

@@ -8,10 +8,13 @@ from imagegate.model import Step, Target
 
 
 class Progress(Protocol):
-    """Called from the thread that runs the engine or, for steps, from workers; must be quick and must not raise."""
+    """Called from the thread that runs the engine or from its workers; must be quick and must not raise."""
 
     def looking(self, total: int) -> None:
         """``total`` targets are about to be looked at."""
+
+    def began(self, target: Target) -> None:
+        """A look that may take a while begins; ``looked`` tells its end."""
 
     def looked(self, target: Target, reason: str | None) -> None:
         """A target was looked at; ``reason`` says why (part of) it could not be seen."""
@@ -33,6 +36,9 @@ class Silent:
     """Progress for those who do not want any."""
 
     def looking(self, total: int) -> None:
+        """Say nothing."""
+
+    def began(self, target: Target) -> None:
         """Say nothing."""
 
     def looked(self, target: Target, reason: str | None) -> None:

@@ -285,7 +285,7 @@ class Proof:
 
 def compute_of(openstack: OpenStack, cloud: str, region: str) -> Service:
     """The compute API of a cloud's region, logged in to where that was not done yet. ApiError, UsageError."""
-    found = openstack.reach(cloud, region)
-    if found is None or found.compute is None:
-        raise ApiError(f"region {region} of {cloud} cannot be reached")
+    found = openstack.region(cloud, region) or openstack.reach(cloud, region, what=("servers",))
+    if found.compute is None:
+        raise ApiError(f"region {region} of {cloud} has no compute service")
     return found.compute

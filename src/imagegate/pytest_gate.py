@@ -16,7 +16,7 @@ from imagegate.errors import UserError
 from imagegate.judge import Pair
 from imagegate.model import Facts, Finding
 from imagegate.pytest_items import CheckFile, CheckItem, label_targets, make_end, make_report
-from imagegate.pytest_options import run_options
+from imagegate.pytest_options import notifications, run_options
 from imagegate.pytest_screen import Screen
 from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.result import ExitCode, Result
@@ -55,6 +55,7 @@ class Gate:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._options = run_options(config)
+        self._notify = notifications(config)
         self._screen = Screen(config)
         self._run = Run(self._options, progress=self._screen.progress)
         self._selected: dict[Path, list[tuple[str, Pair]]] = {}
@@ -180,7 +181,7 @@ class Gate:
         """Write the reports and say what it all means."""
         if self._result is None:
             return
-        self._result = result = self._final(self._result, session, exitstatus)
+        self._result = result = self._run.compared(self._final(self._result, session, exitstatus))
         try:
             self._folder = self._screen.write(result, self._options)
         except OSError as error:
@@ -217,8 +218,10 @@ class Gate:
             self._screen.complain(problem)
 
     def pytest_unconfigure(self) -> None:
-        """Leave nothing behind."""
+        """Tell the hooks, now that everything is written and shown, and leave nothing behind."""
         self._run.close()
+        if self._result is not None and (self._notify.hooks or self._notify.silent):
+            self._screen.notify(self._result, self._notify)
         if self._old_handler is not None:
             signal.signal(signal.SIGTERM, self._old_handler)
             self._old_handler = None

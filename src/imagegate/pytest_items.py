@@ -11,7 +11,8 @@ import pytest
 
 from imagegate.judge import Pair
 from imagegate.model import Finding, RemedyState, Target, Verdict
-from imagegate.report.safe import TEXT_LIMIT, visible
+from imagegate.report.safe import TEXT_LIMIT, inert, visible
+from imagegate.report.words import afterwards
 
 
 class _Lazy:
@@ -91,7 +92,7 @@ def label_targets(targets: Iterable[Target]) -> dict[str, str]:
 
 
 def _readable(name: str) -> str:
-    return visible(name).replace("::", r":\x3a")
+    return inert(visible(name).replace("::", r":\x3a"))
 
 
 class CheckReport(pytest.TestReport):
@@ -146,6 +147,7 @@ def properties(finding: Finding) -> list[tuple[str, object]]:
         ("target_kind", str(target.kind)),
         ("cloud", target.cloud),
         ("region", target.region),
+        ("seen_from", ", ".join(target.seen_from) if len(target.seen_from) > 1 else None),
         ("remedy", None if finding.remedy.state is RemedyState.NONE else str(finding.remedy.state)),
     ]
     return [(name, visible(value)) for name, value in pairs if value is not None]
@@ -163,6 +165,8 @@ def fail_lines(finding: Finding) -> Iterator[str]:
     if finding.remedy.state is not RemedyState.NONE:
         reason = f": {finding.remedy.reason}" if finding.remedy.reason else ""
         yield visible(f"remedy: {finding.remedy.state}{reason}", TEXT_LIMIT)
+    if (now := afterwards(finding)) is not None:
+        yield visible(f"after: {now}", TEXT_LIMIT)
 
 
 def _beside(finding: Finding) -> str:

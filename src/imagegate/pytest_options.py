@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,14 @@ from typing import Any
 import pytest
 
 from imagegate.catalogue import packaged_root
+from imagegate.cli import nearest
+from imagegate.errors import UsageError
 from imagegate.model import Level, Severity
+from imagegate.notify.hooks import NotifyOptions, notify_options
 from imagegate.options import Options
+from imagegate.report.formats import ALWAYS, FORMATS
+from imagegate.report.language import from_locale
+from imagegate.report.write import LATEST
 
 PACKAGED = "imagegate.checks"
 REPORT_DIR = "reports"
@@ -28,6 +35,8 @@ def run_options(config: pytest.Config) -> Options:
         "look_timeout_s": "ig_look_timeout",
         "max_unknown": "ig_max_unknown",
         "lock_timeout_s": "ig_lock_timeout",
+        "keep_runs": "ig_keep_runs",
+        "keep_days": "ig_keep_days",
     }
     level = given["ig_fix_level"] or "safe"
     return Options(
@@ -44,9 +53,24 @@ def run_options(config: pytest.Config) -> Options:
         facts=_path(here, given["ig_facts"]),
         fix_level=Level.parse(level) if given["ig_fix"] else None,
         report_dir=here / (given["ig_report_dir"] or REPORT_DIR),
+        formats=tuple(dict.fromkeys(given["ig_format"])),
+        language=given["ig_lang"] or from_locale(os.environ),
         fail_on=Severity.parse(given["ig_fail_on"] or "low"),
+        baseline=LATEST if given["ig_baseline"] is None and given["ig_fail_on_new"] else given["ig_baseline"],
+        fail_on_new=given["ig_fail_on_new"],
         **{name: given[dest] for name, dest in numbers.items() if given[dest] is not None},
     )
+
+
+def notifications(config: pytest.Config) -> NotifyOptions:
+    """Who is told what came of the run. Raises ``pytest.UsageError``."""
+    option = config.option
+    try:
+        return notify_options(
+            option.ig_notify, when=option.ig_notify_on, secret=option.ig_notify_secret, environment=os.environ
+        )
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _path(here: Path, given: str | None) -> Path | None:
@@ -67,7 +91,10 @@ def _mistakes(given: dict[str, Any]) -> Iterator[str]:
             yield "--fix-level destructive: name the targets (gate INSTANCE, or --instance)"
         if not given["ig_check"]:
             yield "--fix-level destructive: name the checks (--check ID)"
-    for name, least in (("look_workers", 1), ("max_unknown", 0)):
+    for name in given["ig_format"]:
+        if name not in FORMATS and name not in ALWAYS:
+            yield f"--format {name}: there is no such form{nearest(name, FORMATS)}; there are {', '.join(FORMATS)}"
+    for name, least in (("look_workers", 1), ("max_unknown", 0), ("keep_runs", 1), ("keep_days", 0)):
         value = given[f"ig_{name}"]
         if value is not None and value < least:
             yield f"--{name.replace('_', '-')} {value}: at least {least}"

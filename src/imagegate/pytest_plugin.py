@@ -68,9 +68,28 @@ OPTIONS = (
            type=float),
     _flag("yes", _FIXES, "do not ask before the plan is applied"),
     _value("report-dir", _REPORTS, "DIR", "where reports go (reports/): DIR/<run-id>/, and the link DIR/latest"),
+    _many("format", _REPORTS, "NAME",
+          "write the report in this form too; may be repeated (imagegate report --help lists them)"),
+    _value("lang", _REPORTS, "en|ja|ko", "the language of words for people in report.html (from the locale)",
+           choices=("en", "ja", "ko")),
+    _many("notify", _REPORTS, "KIND:env:NAME",
+          "tell a webhook when the run has ended: slack:env:NAME or json:env:NAME, where the variable NAME of the "
+          "environment holds its URL; may be repeated"),
+    _value("notify-on", _REPORTS, "problem|always|new",
+           "when hooks are told: the exit code is not 0 (problem), always, or something is new since the baseline",
+           choices=("problem", "always", "new")),
+    _value("notify-secret", _REPORTS, "env:NAME",
+           "sign what json hooks are sent (HMAC-SHA256) with the secret in this variable"),
     _value("fail-on", _REPORTS, "low|medium|high|critical", "lowest severity whose fail makes the exit code 1 (low)",
            choices=("low", "medium", "high", "critical")),
     _value("max-unknown", _REPORTS, "N", "tolerate so many targets that could not be judged (0)", type=int),
+    _value("baseline", _REPORTS, "RUN|latest",
+           "tell what is new, changed and resolved since this run; latest: the last complete one of this policy"),
+    _flag("fail-on-new", _REPORTS,
+          "only fails that are new against the baseline (latest), or worse, make the exit code 1"),
+    _value("keep-runs", _REPORTS, "N", "afterwards remove older runs than the newest N of each policy and command",
+           type=int),
+    _value("keep-days", _REPORTS, "N", "afterwards remove runs that ended more than N days ago", type=int),
 )  # fmt: skip
 
 

@@ -16,17 +16,22 @@ from imagegate.plan import Plan
 from imagegate.progress import Progress, Silent
 from imagegate.pytest_items import CheckReport
 from imagegate.report.advice import advise
-from imagegate.report.lines import output, show
+from imagegate.report.formats import files_of
+from imagegate.report.lines import line, output, show
+from imagegate.report.past import Context
 from imagegate.report.progress import TerminalProgress
-from imagegate.report.safe import visible
+from imagegate.report.safe import TEXT_LIMIT, inert, visible
+from imagegate.report.stored import document_of
 from imagegate.report.summary import summary_lines
 from imagegate.report.terminal import render_plan, render_result
 from imagegate.report.words import plural, tool_version
 from imagegate.report.write import write_reports
 from imagegate.result import Result
 from imagegate.run import Consent, Run
+from imagegate.runs.keeping import pruned_after
 
 if TYPE_CHECKING:
+    from imagegate.notify.hooks import NotifyOptions
     from imagegate.report.lines import Out
 
 _CATEGORIES: dict[str, tuple[str, str, str]] = {
@@ -45,10 +50,12 @@ class Screen:
         self._config = config
         self._face: str = config.option.ig_face
         self._verbosity: int = config.option.verbose
+        self._forms = files_of(config.option.ig_format)
         self._cli = self._face != "pytest"
         self.quiet = self._cli and self._verbosity < 2
         if self._cli:
             config.option.verbose = self._verbosity - 1 if not self.quiet else -1 if config.option.collectonly else -2
+        self._pruned = 0
         self._progress = TerminalProgress(output(sys.stderr, colour=config.option.color != "no"))
         self.progress: Progress = Silent() if self._verbosity < 0 else self._progress
 
@@ -59,7 +66,7 @@ class Screen:
         clouds = dict.fromkeys(catalog.cloud for catalog in run.discovery.catalogs)
         where = f", {', '.join(map(visible, clouds))}" if clouds else ""
         policy = f"policy {visible(run.policy.name)} version {run.policy.version}"
-        sys.stdout.write(f"imagegate {tool_version()} {run.options.command}, {policy}{where}\n")
+        show([line(0, f"imagegate {tool_version()} {run.options.command}, {policy}{where}")], self._console())
         sys.stdout.flush()
 
     def done_looking(self) -> None:
@@ -111,10 +118,19 @@ class Screen:
             reporter.stats.update({name: reports for name, reports in kept.items() if reports})
 
     def write(self, result: Result, options: Options) -> Path | None:
-        """Write the reports."""
+        """Write the reports, then remove the runs that need not be kept."""
         if options.report_dir is None:
             return None
-        return write_reports(result, options.report_dir, next_command=self._next(result), say=self.complain)
+        folder = write_reports(
+            result,
+            options.report_dir,
+            next_command=self._next(result),
+            say=self.complain,
+            formats=options.formats,
+            context=Context(language=options.language),
+        )
+        self._pruned = pruned_after(options.report_dir, options.keep_runs, options.keep_days, self.complain)
+        return folder
 
     def show(self, reporter: Any, result: Result, folder: Path | None) -> None:
         """Print the result."""
@@ -125,15 +141,24 @@ class Screen:
             folder = _near(folder, self._config.invocation_params.dir)
         advice = self._next(result)
         if self._verbosity < -1:
-            show(summary_lines(result, quiet_targets=0, next_command=advice, report_path=folder), console)
+            lines = summary_lines(result, quiet_targets=0, next_command=advice, report_path=folder, forms=self._forms)
+            show(lines, console)
         else:
             verbose = self._verbosity > 0
-            render_result(result, console, verbose=verbose, next_command=advice, report_path=folder)
+            render_result(result, console, verbose=verbose, next_command=advice, report_path=folder, forms=self._forms)
+            if self._pruned:
+                show([line(0, f"{plural(self._pruned, 'old run')} removed")], console)
         sys.stdout.flush()
 
     def complain(self, problem: str) -> None:
         """Tell of something that is wrong with the run, not with a target."""
-        sys.stderr.write(f"ERROR: {problem}\n")
+        sys.stderr.write(f"ERROR: {inert(visible(problem, TEXT_LIMIT))}\n")
+
+    def notify(self, result: Result, options: NotifyOptions) -> None:
+        """Tell the hooks."""
+        from imagegate.notify.run import notify  # noqa: PLC0415 - only where somebody is told
+
+        notify(document_of(result), options, self.complain)
 
     def _console(self) -> Out:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")

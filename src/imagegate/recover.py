@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from imagegate.engine import Engine
 from imagegate.errors import StepRefused
-from imagegate.history import Entry, JournalError, journals, read_journal
 from imagegate.journal import append
+from imagegate.journal_reader import Entry, JournalError, journals, read_journal
 from imagegate.model import Target
 from imagegate.shield import Debt
 
@@ -41,8 +41,7 @@ def pay_debts(folder: Path, targets: Mapping[str, Target], engine: Engine, run_i
     found, unread = debts(folder)
     paid: list[str] = []
     owed: list[str] = []
-    for path, entry in _of(found, targets):
-        target = targets[entry.target.key]
+    for path, entry, target in _of(found, targets.values()):
         name = f"{path.parent.name}/{entry.number}"
         problem = _pay(path, entry, target, engine, run_id)
         if problem is None:
@@ -52,8 +51,22 @@ def pay_debts(folder: Path, targets: Mapping[str, Target], engine: Engine, run_i
     return Recovery(paid=tuple(paid), owed=tuple(owed), unread=unread)
 
 
-def _of(found: list[tuple[Path, Entry]], targets: Mapping[str, Target]) -> Iterator[tuple[Path, Entry]]:
-    return ((path, entry) for path, entry in found if entry.target.key in targets)
+def _of(found: list[tuple[Path, Entry]], targets: Iterable[Target]) -> Iterator[tuple[Path, Entry, Target]]:
+    known: dict[tuple[str, str], list[Target]] = {}
+    for target in targets if found else ():
+        known.setdefault((target.kind, target.id), []).append(target)
+    for path, entry in found:
+        for target in known.get((entry.target.kind, entry.target.id), ()):
+            if _payable(entry.target, target):
+                yield path, entry, target
+                break
+
+
+def _payable(owing: Target, target: Target) -> bool:
+    """Whether they are one, and it can be changed: through the entry of then, or as its owner through another."""
+    if owing.cloud == target.cloud and owing.region == target.region:
+        return True  # whatever the deployment's address is by now
+    return owing.key == target.key and "self" in target.attributes.get("owner", ())
 
 
 def _pay(path: Path, entry: Entry, target: Target, engine: Engine, run_id: str) -> str | None:

@@ -8,7 +8,9 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
+from imagegate.baseline import Baseline, Since
 from imagegate.model import Facts, Finding, RemedyState, Severity, Verdict
+from imagegate.permissions import Granted
 from imagegate.plan import Plan
 from imagegate.transports import Auditor, CatalogScope
 
@@ -50,12 +52,18 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyInfo:
-    """Which policy was judged."""
+    """Which policy was judged.
+
+    ``file`` is where it was read: relative to the folder of the run, or its name where it lies elsewhere. ``places``
+    are, by the index of the rule, the lines of the checks that it requires.
+    """
 
     name: str
     version: int
     title: str | None
     digest: str
+    file: str | None = None
+    places: tuple[Mapping[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +71,8 @@ class ScopeInfo:
     """What the run could see and what it could not. It comes before the findings in every report.
 
     ``selected`` counts the targets that rules selected, ``seen`` those with a verdict other than unknown;
+    ``images`` counts those listed, selected or not, each once, and ``images_from_several`` those of them that more than
+    one entry of clouds.yaml lists.
     ``missing`` names instances that were asked for and could not be looked for; ``unselected`` names instances that no
     rule selects; ``rules_without_targets`` are indexes of rules; ``relaxed`` tells which verifications were turned off.
     """
@@ -71,6 +81,8 @@ class ScopeInfo:
     seen: int
     unreachable: tuple[Unreachable, ...] = ()
     catalogs: tuple[CatalogScope, ...] = ()
+    images: int = 0
+    images_from_several: int = 0
     rules_without_targets: tuple[int, ...] = ()
     strict_rules: bool = False
     missing: tuple[str, ...] = ()
@@ -81,7 +93,8 @@ class ScopeInfo:
     requests: int = 0
 
 
-_WORST = (4, 3, 2, 11, 1, 10, 6, 5, 0)
+PRECEDENCE = (4, 3, 2, 11, 1, 10, 6, 5, 0)
+"""Where several exit codes hold, the first of these is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +117,10 @@ class Result:
     """One run, whole: everything that reports are made of.
 
     ``facts`` are by target key, the latest ones; ``facts_before`` those of targets that were mended, from before.
-    ``owed`` tells of protections that an earlier run lifted and this one could not put back.
+    ``owed`` tells of protections that an earlier run lifted and this one could not put back. ``explanations`` are what
+    the checks say of themselves: the four sections of their page, by id. With ``fail_on_new`` only fails that are new
+    against ``baseline``, or worse than there, count for the exit code; without a baseline all are new. ``granted`` are
+    all waivers and attestations of the policy.
     """
 
     run_id: str
@@ -127,6 +143,10 @@ class Result:
     max_unknown: int = 0
     problems: tuple[str, ...] = ()
     story: Story | None = None
+    explanations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    baseline: Baseline | None = None
+    fail_on_new: bool = False
+    granted: Sequence[Granted] = ()
 
     @property
     def counts(self) -> Counts:
@@ -138,7 +158,7 @@ class Result:
         """What this run means, by the precedence of the contract: 2, 11, 1, 10, 5, 0."""
         told = None if self.story is None else self.story.code
         judged = self._judged
-        return judged if told is None else min(judged, told, key=_WORST.index)
+        return judged if told is None else min(judged, told, key=PRECEDENCE.index)
 
     @property
     def _judged(self) -> ExitCode:
@@ -147,7 +167,7 @@ class Result:
         broken = {RemedyState.FAILED, RemedyState.NOT_VERIFIED}
         if self.limit is not None or self.owed or any(finding.remedy.state in broken for finding in self.findings):
             return ExitCode.FIX_FAILED
-        if any(finding.stands and finding.check.severity >= self.fail_on for finding in self.findings):
+        if any(finding.check.severity >= self.fail_on and self.counted(finding) for finding in self.findings):
             return ExitCode.FAIL
         if self.unknown_targets > self.max_unknown or self.lost:
             return ExitCode.UNKNOWN
@@ -155,6 +175,24 @@ class Result:
         if not self.findings or nothing or self.scope.unselected:
             return ExitCode.NOTHING
         return ExitCode.COMPLIANT
+
+    def since(self, finding: Finding) -> Since | None:
+        """What a fail that stands is, seen from the baseline; None without one."""
+        if self.baseline is None or not finding.stands:
+            return None
+        return self.baseline.fails.get((finding.check.id, finding.target.key))
+
+    def counted(self, finding: Finding) -> bool:
+        """Whether a finding is a fail that stands, and with ``fail_on_new`` one that did not stand before as it is."""
+        if not (finding.stands and self.fail_on_new):
+            return finding.stands
+        since = self.since(finding)
+        return since is None or since.worse
+
+    @property
+    def old_fails(self) -> int:
+        """How many fails stand that ``fail_on_new`` lets pass."""
+        return sum(finding.stands and not self.counted(finding) for finding in self.findings)
 
     @property
     def unknown_targets(self) -> int:
@@ -169,7 +207,7 @@ class Result:
 
     @property
     def tolerated(self) -> bool:
-        """Whether fails or unknowns stand that ``--fail-on`` and ``--max-unknown`` let pass."""
+        """Whether fails or unknowns stand that ``--fail-on``, ``--fail-on-new`` and ``--max-unknown`` let pass."""
         return bool(self.unknown_targets) or any(finding.stands for finding in self.findings)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagegate.catalogue import Catalogue, load_catalogue, packaged_root
 from imagegate.engine import MAX_ROUNDS, Engine, Settings
@@ -26,17 +27,21 @@ from imagegate.judge import Pair
 from imagegate.locks import Locks, state_folder
 from imagegate.model import Facts, Finding, Kind, Source, Target, Unseen, Verdict
 from imagegate.options import Clouds, Options, narrows, wanted_clouds
+from imagegate.permissions import Granted, granted, uses
 from imagegate.plan import Grant, Plan
 from imagegate.policy import load_policy
-from imagegate.policy_model import Attestation, Policy, Rule, Waiver, select
-from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiverUse
+from imagegate.policy_info import policy_info
+from imagegate.policy_model import Policy, Rule, select
+from imagegate.probes.waivers import WAIVERS, WaiversFact
 from imagegate.progress import Progress, Silent
 from imagegate.recording import read_recording, write_recording
 from imagegate.recover import pay_debts
-from imagegate.result import PolicyInfo, Result, ScopeInfo, Unreachable
-from imagegate.selectors import Outcome
+from imagegate.result import Result, ScopeInfo, Unreachable
 from imagegate.targets import join, named
 from imagegate.transports import CatalogScope, Discovery, Transport
+
+if TYPE_CHECKING:
+    from imagegate.runs.baseline import Base
 
 Consent = Callable[[Sequence[Plan]], bool]
 """Shown the plans that are about to be applied; False refuses all of them."""
@@ -66,6 +71,8 @@ class Run:
     _idle_rules: tuple[int, ...] = field(init=False, default=())
     _relaxed: tuple[str, ...] = field(init=False, default=())
     _owed: tuple[str, ...] = field(init=False, default=())
+    _base: Base | None = field(init=False, default=None)
+    _granted: tuple[Granted, ...] = field(init=False, default=())
     _narrowed: bool = field(init=False, default=False)
     _total: int = field(init=False, default=0)
     _requests: Callable[[], int] = field(init=False, default=lambda: 0)
@@ -91,6 +98,7 @@ class Run:
         self.policy = load_policy(options.policy, self.catalogue.checks, today=self.started.date())
         self._check_names()
         self._check_recordable()
+        self._base = self._load_base()
         transports = self._replay() if options.facts is not None else self._connect()
         self.engine = Engine(
             transports={source: transport for transport in transports for source in transport.sources},
@@ -115,6 +123,31 @@ class Run:
             if check not in self.catalogue.entries:
                 known = ", ".join(self.catalogue.entries)
                 raise UsageError(f"--check {check}: no such check; there are {known}")
+
+    def _load_base(self) -> Base | None:
+        name, folder = self.options.baseline, self.options.report_dir
+        if name is None:
+            return None
+        if folder is None:
+            raise UsageError("--baseline: there is no report folder that runs are kept in")
+        from imagegate.runs.baseline import load_base  # noqa: PLC0415 - only where it is asked for
+
+        base = load_base(
+            folder, name, policy=self.policy.name, command=self.options.command, say=self._warnings.append
+        )  # fmt: skip
+        if base.head is not None and base.head.policy != self.policy.name:
+            self._warnings.append(f"the baseline, run {base.head.id}, was judged by the policy {base.head.policy}")
+        return base
+
+    def compared(self, result: Result) -> Result:
+        """The result with what is new in it against the baseline, if one was asked for."""
+        if self._base is None:
+            return result
+        from imagegate.report.build import head  # noqa: PLC0415 - only where it is asked for
+        from imagegate.runs.baseline import against  # noqa: PLC0415
+        from imagegate.runs.brief import head_of  # noqa: PLC0415
+
+        return replace(result, baseline=against(self._base, head_of(head(result)), result.findings))
 
     def _check_recordable(self) -> None:
         path = self.options.record_facts
@@ -249,18 +282,7 @@ class Run:
         else:
             self._idle_rules = tuple(rule.index for rule in selection.rules_without_targets)
             self._refuse_idle_rules(selection.rules_without_targets)
-        pairs = [
-            Pair(
-                check=pair.check,
-                target=pair.target,
-                params=pair.params,
-                rule=pair.rule,
-                unseen=pair.unseen,
-                waivers=self.policy.waivers_matching(pair.check.id, pair.target),
-                attestations=self.policy.attestations_matching(pair.check.id, pair.target),
-            )
-            for pair in selection.pairs
-        ]
+        pairs = list(selection.pairs)
         if not (gate or self.options.images):
             pairs.extend(self._fleet_pairs())
         return pairs
@@ -294,16 +316,15 @@ class Run:
         except KeyboardInterrupt:
             interrupted = True
         self.engine.judge(plain)
-        self._judge_fleet(
-            fleet, complete=len(wanted) == self._total and not (interrupted or self._lost or self._narrowed)
-        )
+        whole = len(wanted) == self._total and not (interrupted or self._lost or self._narrowed)
+        self._judge_fleet(plain, fleet, complete=whole and not (self._gate or self.options.images))
         grant = self._grant()
         limit = self.engine.plan(plain + fleet, grant, changed_targets=self.policy.limits.changed_targets)
         if grant.level is None or limit is not None:
             limit = None if grant.level is None else limit
         elif not interrupted:
             interrupted = self._mend(plain, grant, consent)
-        result = self._result(wanted, limit, interrupted=interrupted)
+        result = self.compared(self._result(wanted, limit, interrupted=interrupted))
         return result if self.options.record_facts is None else self._record(result, self.options.record_facts)
 
     def _pay_debts(self, pairs: Sequence[Pair]) -> None:
@@ -346,24 +367,13 @@ class Run:
             named_targets=frozenset(self.options.instances),
         )
 
-    def _judge_fleet(self, pairs: Sequence[Pair], *, complete: bool) -> None:
+    def _judge_fleet(self, plain: Sequence[Pair], pairs: Sequence[Pair], *, complete: bool) -> None:
+        used = uses(self.policy, plain, list(self.engine.findings.values()))
+        fact = WaiversFact(waivers=used, complete=complete, most=self.policy.limits.waiver_targets)
+        self._granted = granted(self.policy, fact, self.started.date())
         for pair in pairs:
-            fact = WaiversFact(waivers=self._uses(), complete=complete)
             self.engine.facts[pair.target.key] = Facts({}, self.started).with_fact(WAIVERS, fact)
         self.engine.judge(pairs)
-
-    def _uses(self) -> tuple[WaiverUse, ...]:
-        found = list(self.engine.findings.values())
-        used = [id(beside) for finding in found for beside in (finding.waiver, finding.attestation)]
-        permissions = [("waiver", w) for w in self.policy.waivers] + [
-            ("attestation", a) for a in self.policy.attestations
-        ]
-        return tuple(
-            WaiverUse(
-                what=what, check=p.check, until=p.until, used=used.count(id(p)) or _may_need(p, found), line=p.line
-            )
-            for what, p in permissions
-        )
 
     def _result(self, wanted: Sequence[Pair], limit: str | None, *, interrupted: bool) -> Result:
         findings = [self.engine.findings[pair.key] for pair in wanted]
@@ -375,12 +385,7 @@ class Run:
             finished=datetime.now(UTC),
             complete=not (deselected or interrupted or self._lost or self._narrowed),
             interrupted=interrupted,
-            policy=PolicyInfo(
-                name=self.policy.name,
-                version=self.policy.version,
-                title=self.policy.title,
-                digest=self.policy.digest,
-            ),
+            policy=policy_info(self.policy),
             checks_digest=self.catalogue.digest,
             scope=self._scope(findings, deselected),
             auditors=self.discovery.auditors,
@@ -392,6 +397,9 @@ class Run:
             owed=self._owed,
             fail_on=self.options.fail_on,
             max_unknown=self.options.max_unknown,
+            explanations={name: entry.sections for name, entry in self.catalogue.entries.items()},
+            fail_on_new=self.options.fail_on_new,
+            granted=self._granted,
         )
 
     @property
@@ -401,11 +409,14 @@ class Run:
     def _scope(self, findings: Sequence[Finding], deselected: int) -> ScopeInfo:
         targets = {finding.target.key: finding.target for finding in findings if finding.target.kind is not Kind.POLICY}
         judged = {f.target.key for f in findings if f.verdict is not Verdict.UNKNOWN}
+        images = [target for target in self.discovery.targets if target.kind is Kind.IMAGE]
         return ScopeInfo(
             selected=len(targets),
             seen=len(judged & targets.keys()),
             unreachable=tuple(_unreachable(targets, self.engine.facts)),
             catalogs=(*self.discovery.catalogs, *self._also()),
+            images=len(images),
+            images_from_several=sum(len(image.seen_from) > 1 for image in images),
             rules_without_targets=self._idle_rules,
             strict_rules=self.policy.strict_rules,
             missing=tuple(self._missing),
@@ -420,17 +431,6 @@ class Run:
         """End all connections; idempotent."""
         if hasattr(self, "engine"):
             self.engine.close()
-
-
-def _may_need(permission: Waiver | Attestation, findings: Sequence[Finding]) -> int:
-    """How many findings it could stand beside, if they or their targets had been seen whole: it is not unused then."""
-    count = 0
-    for finding in findings:
-        if finding.check.id == permission.check:
-            outcome = permission.selector.match(finding.target).outcome
-            unknown = finding.verdict is Verdict.UNKNOWN and outcome is Outcome.YES
-            count += unknown or outcome is Outcome.UNSEEN
-    return count
 
 
 def cloud_of_environment() -> str | None:

@@ -22,7 +22,7 @@ ATTRIBUTES: Mapping[Kind, Mapping[str, str]] = {
     Kind.IMAGE: {
         "name": "The image's name; a case-sensitive shell glob.",
         "id": "The image's id.",
-        "owner": "`self` (the project of the credentials) or a project id.",
+        "owner": "`self` (the project of any cloud that the run names) or a project id.",
         "visibility": "public, private, shared or community.",
         "status": "The image's status: active, queued, deactivated …",
         "tag": "A tag that the image carries.",
@@ -89,6 +89,10 @@ class Condition:
         object.__setattr__(self, "_exact", frozenset(exact))
         object.__setattr__(self, "_globs", tuple(re.compile(fnmatch.translate(glob)) for glob in globs))
 
+    def doubtful(self, target: Target) -> bool:
+        """Whether one of the alternatives is a word of which nobody can say whether it is true of the target."""
+        return self.attribute == "owner" and "self" in self._exact and not target.sees("owner.self")
+
     def met_by(self, values: frozenset[str]) -> bool:
         """Whether one of the values is one of the alternatives."""
         if self._folds:
@@ -114,9 +118,12 @@ class Selector:
             values = target.attributes.get(condition.attribute)
             if values is not None and condition.met_by(values):
                 continue
-            if target.sees(condition.attribute):
+            if not target.sees(condition.attribute):
+                unseen = (*unseen, condition.attribute)
+            elif condition.doubtful(target):
+                unseen = (*unseen, "whether the owner is one of ours")
+            else:
                 return NO
-            unseen = (*unseen, condition.attribute)
         return Match(outcome=Outcome.UNSEEN, unseen=unseen) if unseen else YES
 
     def values(self, attribute: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PAUSES_S = (0.2, 1.0, 3.0)
 """How long to wait between the attempts to put a protection back."""
 
-Write = Callable[..., None]
+Write = Callable[..., object]
 """``mend.write``: journal, apply, verify, journal."""
 
 

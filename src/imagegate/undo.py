@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from imagegate.errors import StepRefused, Unobserved
-from imagegate.history import End, Entry
+from imagegate.journal_reader import End, Entry
 from imagegate.mend import Outcome
 from imagegate.model import Facts, Probe, Refusal, Step, Target
 from imagegate.plan import Plan, PlannedStep, RefusedFix
@@ -103,6 +103,13 @@ class TargetUndo:
 def changes(entries: Iterable[Entry]) -> list[Entry]:
     """What has to be taken back, newest first: protections that were lifted for a change are back by themselves."""
     return [e for e in reversed(list(entries)) if e.owes is None and e.restores is None]
+
+
+def has_way_back(entry: Entry) -> bool:
+    """Whether a change may be in effect that there is a step to take back."""
+    ending = entry.ending
+    untouched = ending is not None and ending.end in {End.FAILED, End.REFUSED} and not ending.changed
+    return not untouched and _inverse(entry)[0] is not None
 
 
 def probes_for(entries: Iterable[Entry]) -> tuple[Probe[Any], ...]:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,13 +21,14 @@ from pathlib import Path
 from imagegate.engine import Engine, Settings
 from imagegate.errors import UsageError
 from imagegate.evidence import EvidenceStore
-from imagegate.history import Entry, History, by_target, journals, read_journal
 from imagegate.journal import JOURNAL, Journal
+from imagegate.journal_reader import Entry, History, by_target, journals, read_journal
 from imagegate.locks import Locks, state_folder
 from imagegate.model import Kind, Level, Target
 from imagegate.plan import Grant
 from imagegate.progress import Progress, Silent
 from imagegate.recover import pay_debts
+from imagegate.report.write import busy
 from imagegate.result import ExitCode
 from imagegate.transports import Transport
 from imagegate.undo import GOOD, TargetUndo, plan_undo, probes_for
@@ -41,7 +43,8 @@ _GRANT = Grant(level=Level.DISRUPTIVE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoOptions:
     """What is asked for. ``run`` is a run's id, ``latest``, or the path of a run's folder; ``clouds`` and ``regions``
-    narrow to some of the run's targets, empty for all. Times are in seconds, per target."""
+    narrow to some of the run's targets, empty for all: to those seen from one of the clouds. Times are in seconds, per
+    target."""
 
     run: str
     report_dir: Path
@@ -83,6 +86,8 @@ class Undo:
         self.run_id = f"{self.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self.run_folder = find_run(options.report_dir, options.run)
         self.report_dir = self.run_folder.parent
+        self._held = contextlib.ExitStack()
+        self._held.enter_context(busy(self.run_folder))
         self.warnings: list[str] = []
         self._progress = progress or Silent()
         self._engine: Engine | None = None
@@ -116,8 +121,14 @@ class Undo:
             )
         return [plan_undo(targets[key], entries, seen[key]) for key, entries in mine.items()]
 
+    def stop(self) -> None:
+        """End the work after the steps under way; what was done is in the result. May be called from anywhere."""
+        if self._engine is not None:
+            self._engine.cancelled.set()
+
     def apply(self, plans: Sequence[TargetUndo]) -> UndoResult:
-        """Apply what is planned, targets in parallel. A KeyboardInterrupt ends the work, not the report."""
+        """Apply what is planned, targets in parallel. A KeyboardInterrupt ends the work, not the report; one that comes
+        when the work is done is not heard here: who cannot have that calls ``stop`` instead."""
         engine = self._engine
         assert engine is not None  # noqa: S101 - the plans come from there
         targets = {one.target.key: one.target for one in plans}
@@ -151,6 +162,7 @@ class Undo:
 
     def close(self) -> None:
         """End all connections; idempotent."""
+        self._held.close()
         if self._engine is not None:
             self._engine.close()
 
@@ -161,7 +173,8 @@ class Undo:
     def _is_meant(self, entry: Entry) -> bool:
         target, options = entry.target, self.options
         regions = {region.casefold() for region in options.regions}
-        return (not options.clouds or target.cloud in options.clouds) and (
+        seen_from = {target.cloud, *target.seen_from}
+        return (not options.clouds or not seen_from.isdisjoint(options.clouds)) and (
             not regions or (target.region or "").casefold() in regions
         )
 
@@ -200,12 +213,14 @@ class Undo:
 
 
 def _clouds(targets: Iterable[Target]) -> dict[str, list[str]]:
+    """The entries that the run changed targets through: what it did for a project goes back with that one's own."""
     clouds: dict[str, list[str]] = {}
     for target in targets:
-        if target.cloud is not None and target.region is not None:
-            regions = clouds.setdefault(target.cloud, [])
-            if target.region not in regions:
-                regions.append(target.region)
+        for cloud in dict.fromkeys((target.cloud, *target.seen_from)):
+            if cloud is not None and target.region is not None:
+                regions = clouds.setdefault(cloud, [])
+                if target.region not in regions:
+                    regions.append(target.region)
     return clouds
 
 

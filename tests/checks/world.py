@@ -285,6 +285,7 @@ class Slip:
     """A waiver or an attestation."""
 
     until: date = TODAY
+    fingerprint: str | None = None
 
     def in_force(self, today: date) -> bool:
         return today <= self.until

@@ -21,19 +21,25 @@ from imagegate import (
     Severity,
     Step,
     Violation,
+    policy_model,
     probes,
     steps,
 )
+from imagegate.baseline import Baseline, Change, Former, Since
 from imagegate.errors import Owner
 from imagegate.judge import Pair, judge
-from imagegate.model import Finding, Probe, Remedy, RemedyState, Seen, Target, Unseen
+from imagegate.model import After, Finding, Probe, Remedy, RemedyState, Seen, Target, Unseen, Verdict
+from imagegate.permissions import Granted
 from imagegate.plan import Grant, Plan, make_plan, over_limit, refuse_all
 from imagegate.probes import IMAGE, MEMBERS, FileFact, FileKind, ImageFact, Member, MembersFact
+from imagegate.probes.waivers import WaiverState
 from imagegate.result import PolicyInfo, Result, ScopeInfo, Unreachable
+from imagegate.selectors import Condition, Selector
 from imagegate.transports import Auditor, CatalogScope
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 TODAY = NOW.date()
+LATER = NOW + timedelta(seconds=9)
 PROJECT = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 STRANGER = "11223344556677889900aabbccddeeff"
 HOSTILE = (
@@ -52,6 +58,7 @@ class Waiver:
     until: date
     ticket: str | None = None
     line: int = 31
+    fingerprint: str | None = None
 
     def in_force(self, today: date) -> bool:
         return today <= self.until
@@ -69,6 +76,14 @@ class Attestation:
 
     def in_force(self, today: date) -> bool:
         return self.on <= today <= self.until
+
+
+PLACES = (
+    {"catalog-image-protected": 12},
+    {"catalog-members-allowed": 16},
+    {"linux-machine-id-reset": 25},
+    {"windows-password-initialised": 28},
+)
 
 
 class Members(Params):
@@ -163,8 +178,11 @@ TICK = check(
 )  # fmt: skip
 
 
-def image(name: str, number: int, region: str = "KR1") -> Target:
-    return Target(kind=Kind.IMAGE, id=f"{number:08d}-aaaa", name=name, cloud="nhn", region=region, owner=PROJECT)
+def image(name: str, number: int, region: str = "KR1", *, others: tuple[str, ...] = ()) -> Target:
+    return Target(
+        kind=Kind.IMAGE, id=f"{number:08d}-aaaa", name=name, cloud="nhn", region=region, owner=PROJECT,
+        deployment=f"{region.lower()}-api-image.example.com", seen_from=("nhn", *others),
+    )  # fmt: skip
 
 
 def instance(name: str, number: int) -> Target:
@@ -221,7 +239,10 @@ def result(
     parts: dict[str, Any] = {
         "run_id": "20261122T101500Z-3f2a", "command": "audit", "started": NOW,
         "finished": NOW + timedelta(seconds=12.5), "complete": True, "interrupted": False,
-        "policy": PolicyInfo(name="golden", version=3, title="Golden images", digest="sha256:" + "ab" * 32),
+        "policy": PolicyInfo(
+            name="golden", version=3, title="Golden images", digest="sha256:" + "ab" * 32,
+            file="policies/golden.yaml", places=PLACES,
+        ),
         "checks_digest": "sha256:" + "cd" * 32,
         "scope": scope or ScopeInfo(selected=len(targets), seen=len(targets)),
         "auditors": (), "findings": found,
@@ -246,9 +267,13 @@ def settle(made: Result, check_id: str, name: str, state: RemedyState, reason: s
     def settled(finding: Finding) -> Finding:
         if (finding.check.id, finding.target.name) != (check_id, name):
             return finding
-        remedy = finding.remedy
-        done = remedy.steps if state is RemedyState.VERIFIED else remedy.steps[:-1]
-        return finding.with_remedy(Remedy(state=state, steps=remedy.steps, done=done, reason=reason))
+        remedy, good = finding.remedy, state is RemedyState.VERIFIED
+        after = After(
+            verdict=Verdict.PASS if good else Verdict.FAIL, observed_at=LATER,
+            violations=() if good else finding.violations[-1:],
+        )  # fmt: skip
+        done = remedy.steps if good else remedy.steps[:-1]
+        return finding.with_remedy(Remedy(state=state, steps=remedy.steps, done=done, reason=reason, after=after))
 
     return replace(made, findings=[settled(finding) for finding in made.findings])
 
@@ -256,7 +281,7 @@ def settle(made: Result, check_id: str, name: str, state: RemedyState, reason: s
 def audit() -> Result:
     """Nearly everything at once, without a fix."""
     web, old, twin, other = (
-        image("golden-web", 1),
+        image("golden-web", 1, others=("nhn-stage", "nhn-prod", "nhn-test", "nhn-lab")),
         image("golden-legacy", 2),
         image("golden-db", 3),
         image("golden-db", 4),
@@ -297,17 +322,75 @@ def audit() -> Result:
         catalogs=(
             catalog("images", "KR1"), catalog("servers", "KR1", pages=1, count=12),
             catalog("images", "KR2", pages=0, count=0, complete=False, reason="not in the service catalog"),
+            catalog("images", "KR1", cloud="nhn-stage", project=STRANGER, pages=1, count=61),
         ),
+        images=216, images_from_several=59,
         rules_without_targets=(4,), relaxed=("web-09: host key not verified",),
         warnings=("the inventory's web-03 is the name of several servers (a, b): name it by id",), requests=31,
     )  # fmt: skip
     auditors = (Auditor(cloud="nhn", user="auditor", project=PROJECT, roles=("reader", "member")),)
-    return result(pairs, seen, scope=scope, auditors=auditors, complete=False)
+    return result(pairs, seen, scope=scope, auditors=auditors, complete=False, granted=permissions())
+
+
+def permissions() -> tuple[Granted, ...]:
+    """The policy's waivers and attestations, one in each state."""
+
+    def waiver(index: int, state: WaiverState, matches: int, until: date, **more: Any) -> Granted:
+        parts: dict[str, Any] = {
+            "check": MEMBERS_ALLOWED.id, "reason": "migrating", "approved_by": "platform-security",
+            "selector": Selector(kind=Kind.IMAGE, conditions=(
+                Condition(attribute="name", alternatives=("golden-legacy*", "golden-old")),
+            )),
+        }  # fmt: skip
+        made = policy_model.Waiver(**{**parts, "index": index, "line": 31 + 6 * index, "until": until, **more})
+        return Granted(what="waiver", permission=made, matches=matches, state=state)
+
+    word = policy_model.Attestation(
+        index=0, line=70, check=TICK.id, selector=Selector(kind=Kind.INSTANCE), statement="ticked",
+        by="release-engineering", on=date(2026, 11, 20), until=date(2027, 5, 20),
+    )  # fmt: skip
+    return (
+        waiver(0, WaiverState.IN_FORCE, 1, date(2026, 12, 31), ticket="OPS-1234"),
+        waiver(1, WaiverState.EXPIRED, 1, date(2026, 1, 31), check=PROTECTED.id, approved_by="x", reason="old"),
+        waiver(2, WaiverState.UNUSED, 0, date(2027, 1, 31), selector=None, fingerprint="1641e4dbdeb2ef5d"),
+        waiver(3, WaiverState.OVER_BROAD, 214, date(2027, 1, 31), selector=Selector(kind=Kind.IMAGE)),
+        waiver(4, WaiverState.ENDING_SOON, 2, date(2026, 11, 30)),
+        Granted(what="attestation", permission=word, matches=3, state=WaiverState.IN_FORCE),
+    )
+
+
+def since() -> Result:
+    """The audit against an earlier one: something new, changed, as before, resolved, and out of sight."""
+    made = audit()
+    stands = [(finding.check.id, finding.target.key) for finding in made.findings if finding.stands]
+    known = [
+        Since(change=Change.NEW, worse=True, first_seen="2026-11-22T10:15:12.500Z"),
+        Since(change=Change.CHANGED, worse=True, first_seen="2026-11-01T08:00:00.000Z"),
+        Since(change=Change.CHANGED, worse=False, first_seen=None),
+        *[Since(change=Change.SAME, worse=False, first_seen="2026-11-01T08:00:00.000Z")] * len(stands),
+    ]
+    gone = {name: getattr(image("golden-gone", 9), name) for name in ("kind", "id", "name", "cloud", "region", "owner")}
+    former = Former(
+        check=PROTECTED.id, severity="medium", fingerprint="00112233aabbccdd", target=gone, why="in-order",
+        first_seen="2026-11-01T08:00:00.000Z", resolved_after_s=1822512.5,
+    )  # fmt: skip
+    lost = replace(former, check=MEMBERS_ALLOWED.id, severity="high", resolved_after_s=None)
+    return replace(
+        made,
+        fail_on_new=True,
+        baseline=Baseline(
+            run="20261121T101500Z-77aa",
+            finished=NOW - timedelta(days=1),
+            fails=dict(zip(stands, known, strict=False)),
+            resolved=(former,),
+            not_resolved=tuple(replace(lost, why=why) for why in ("not-seen", "target-gone", "not-required")),
+        ),
+    )
 
 
 def catalog(what: str, region: str, *, pages: int = 3, count: int = 214, **more: Any) -> CatalogScope:
-    more = {"complete": True, **more}
-    return CatalogScope(what=what, cloud="nhn", region=region, project=PROJECT, pages=pages, count=count, **more)
+    more = {"cloud": "nhn", "project": PROJECT, "complete": True, **more}
+    return CatalogScope(what=what, region=region, pages=pages, count=count, **more)
 
 
 def compliant() -> Result:
@@ -331,7 +414,7 @@ def fixed() -> Result:
     made = result(pairs, seen, grant=Grant(level=Level.DISRUPTIVE, never=frozenset({RESET.id})))
     made = settle(made, PROTECTED.id, web.name, RemedyState.VERIFIED)
     made = settle(made, MEMBERS_ALLOWED.id, old.name, RemedyState.FAILED, "HTTP 503 from the image API")
-    later = Facts(dict(image_facts(web).items()), NOW + timedelta(seconds=9))
+    later = Facts(dict(image_facts(web).items()), LATER)
     return replace(made, facts={**made.facts, web.key: later})
 
 
@@ -359,8 +442,20 @@ def hostile() -> Result:
         catalogs=(replace(catalog("images", "KR1", complete=False, reason=HOSTILE), cloud=HOSTILE, region=HOSTILE),),
     )  # fmt: skip
     auditors = (Auditor(cloud=HOSTILE, user=HOSTILE, project=HOSTILE, roles=(HOSTILE,)),)
-    policy = PolicyInfo(name=HOSTILE, version=1, title=HOSTILE, digest="sha256:" + "ab" * 32)
-    return result(pairs, seen, scope=scope, auditors=auditors, policy=policy, limit=HOSTILE)
+    policy = PolicyInfo(name=HOSTILE, version=1, title=HOSTILE, digest="sha256:" + "ab" * 32, file=HOSTILE)
+    first, *_ = permissions()
+    assert isinstance(first.permission, policy_model.Waiver)
+    granted = replace(
+        first, permission=replace(
+            first.permission, reason=HOSTILE, approved_by=HOSTILE, ticket=HOSTILE,
+            selector=Selector(kind=Kind.IMAGE, conditions=(Condition(attribute="tag", alternatives=(HOSTILE,)),)),
+        )
+    )  # fmt: skip
+    made = result(pairs, seen, scope=scope, auditors=auditors, policy=policy, limit=HOSTILE, granted=(granted,))
+    wrong = Violation(subject=HOSTILE, expected=HOSTILE, actual=HOSTILE, hint=HOSTILE)
+    after = After(verdict=Verdict.FAIL, observed_at=LATER, violations=(wrong,), reason=HOSTILE)
+    first, *rest = made.findings
+    return replace(made, findings=[first.with_remedy(replace(first.remedy, after=after)), *rest])
 
 
 def empty() -> Result:
@@ -371,3 +466,4 @@ def empty() -> Result:
 
 
 CASES = {"audit": audit, "compliant": compliant, "fixed": fixed, "limit": limit, "hostile": hostile, "empty": empty}
+CASES["since"] = since

@@ -53,8 +53,8 @@ def version(monkeypatch: pytest.MonkeyPatch) -> None:
 def agree(path: Path, text: str) -> None:
     if UPDATE:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
-    assert path.read_text(encoding="utf-8") == text, "if this change is meant: IMAGEGATE_UPDATE_GOLDEN=1"
+        path.write_text(text, encoding="utf-8", newline="")
+    assert path.read_bytes().decode("utf-8") == text, "if this change is meant: IMAGEGATE_UPDATE_GOLDEN=1"
 
 
 @pytest.mark.parametrize("form", NAMES)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 from tests.checks.harness import Case, catalogue, everything, table_of, target
-from tests.strategies import FACTS, TODAY, all_probes, facts_of, foreign, grants, patient, unseen
+from tests.strategies import FACTS, all_probes, facts_of, foreign, grants, patient, unseen
+from tests.strategies_words import TODAY
 
 from imagegate.codec import dump_facts, load_facts
 from imagegate.errors import Owner, Unobserved
@@ -27,6 +28,7 @@ class Slip:
     """A waiver or an attestation in force, or not."""
 
     until: Any
+    fingerprint: str | None = None
 
     def in_force(self, today):
         return today <= self.until
@@ -108,13 +110,17 @@ def test_all_steps_done_the_check_passes_and_planning_again_gives_nothing(entry,
     if finding.verdict is Verdict.FAIL:
         assert plan.steps or plan.refusals
         assert check.fix is not Fix.ALWAYS or plan.granted
+    brought_to_light = False
     for planned in plan.granted:
         assert planned.step.basis(seen) == planned.expects
         seen = planned.step.simulate(seen)
         assert planned.step.done(seen)
+        brought_to_light |= any(probe not in seen for probe in planned.step.reveals)
     after = judge(pair, seen, today=TODAY)
     again = make_plan(pair.target, [after], seen, grant)
     assert again.granted == ()
+    if brought_to_light and after.verdict is Verdict.UNKNOWN:
+        return  # a simulation cannot tell what a look would see then
     if finding.verdict is Verdict.FAIL and not plan.refusals and not by_hand:
         assert after.verdict is Verdict.PASS
         assert again.steps == again.refusals == ()

@@ -13,8 +13,8 @@ from imagegate import codec, steps
 from imagegate.codec import dump_step, load_step
 from imagegate.copies import MARKER, Terms
 from imagegate.errors import StepRefused, ToolError
-from imagegate.history import JournalError, read_journal
 from imagegate.journal import Journal, append
+from imagegate.journal_reader import JournalError, read_journal
 from imagegate.model import Facts, Level, Phase, Probe
 from imagegate.probes import (
     AnswerFile,
@@ -43,7 +43,7 @@ A_TASK = {
     "description": foreign, "command": foreign, "arguments": foreign,
 }  # fmt: skip
 OWN = {
-    "AcceptImage": {"owner": foreign, "answer": st.sampled_from(("accepted", "pending", "rejected"))},
+    "AcceptImage": {"owner": foreign, "project": foreign, "answer": st.sampled_from(("accepted", "pending", "rejected"))},
     "AddMember": {"project": foreign},
     "CommentFstab": {
         "fstab": st.builds(FstabProbe, path=foreign), "commented": st.booleans(),
@@ -276,3 +276,8 @@ def test_an_inverse_takes_back_what_the_step_read_or_says_that_there_is_no_way(s
         assert back.done(again)
     else:
         assert basis(step, again) == basis(step, before)
+
+
+@given(all_steps)
+def test_what_a_step_brings_to_light_is_looked_at_right_after_it(step):
+    assert set(step.reveals) <= set(step.reads)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.strategies import any_tasks, foreign, good_task, patient, thorough
+from tests.strategies import foreign, patient, thorough
+from tests.strategies_windows import any_tasks, good_task
 
 from imagegate.boot_tasks import inactive, obstacles
 from imagegate.ipconfig import lease_obstacles

@@ -126,7 +126,7 @@ def test_an_image_of_an_unprepared_instance_is_proven_unfit(box, raw, policy, tm
     assert said.code == 1, said.stdout + said.stderr
     assert unfit(said) == {"clone-machine-id-differs", "clone-dbus-id-differs"}
     assert said.finding("golden-raw", "clone-host-keys-differ")["verdict"] == "pass"
-    left = said.stdout + said.stderr + "".join(p.read_text() for p in (tmp_path / "reports").rglob("*") if p.is_file())
+    left = said.stdout + said.stderr + "".join(p.read_text("latin-1") for p in (tmp_path / "reports").rglob("*") if p.is_file())
     assert raw not in left
     assert guests.known(box.root) == ALL
     assert [one["name"] for one in said.report["prove"]["servers"] if not one["removed"]] == []
@@ -230,7 +230,7 @@ def test_gate_fix_stop_capture_killed_resumed_compliant_and_proven(box, raw, pol
     assert said.code == 0, said.stdout + said.stderr
     assert unfit(said) == set()
     assert guests.known(box.root) == ALL
-    left = "".join(p.read_text() for p in tmp_path.rglob("*") if p.is_file()) + output + done.stdout + said.stdout
+    left = "".join(p.read_text("latin-1") for p in tmp_path.rglob("*") if p.is_file()) + output + done.stdout + said.stdout
     assert before not in left
 
     again = imagegate(*capture, reports=reports, clouds_yaml=box.clouds_yaml)

@@ -4,7 +4,7 @@ import itertools
 from datetime import UTC, datetime
 
 import pytest
-from tests.real.support import StrictGlance, User, grants, imagegate, ledger, rerouted, write_policy
+from tests.real.support import MEMBERS, StrictGlance, User, grants, imagegate, ledger, rerouted, write_policy
 
 from imagegate.model import Level, RemedyState
 from imagegate.options import Options
@@ -161,16 +161,50 @@ def test_visibility_and_the_members_that_would_come_back(scene):
 
 
 def test_a_grant_hidden_behind_a_community_image_is_not_buried(scene):
-    """Glance keeps the members of an image that is no longer shared. They turn up on the way, and the next run, which
-    sees them, ends them."""
+    """Glance keeps the members of an image that is no longer shared. They turn up on the way, and are removed in the
+    same run before the image becomes private."""
     image = scene.image("community", scene.prod.project)
     scene.owner.change(image, visibility="community")
     scene.policy(**{VISIBLE: {"allowed": ["private"]}})
-    first = scene.audit(*DISRUPTIVE)
-    assert first.code == 11
-    assert scene.owner.get(image)["visibility"] == "shared"
-    assert scene.audit(*DISRUPTIVE).code == 0
+    ran = scene.audit(*DISRUPTIVE)
+    assert ran.code == 0, ran.stdout
     assert scene.owner.get(image)["visibility"] == "private"
+    assert grants(ledger(scene.box), image) == {}
+    remedy = ran.findings(VISIBLE)["community"]["remedy"]
+    assert [(step["summary"], step["done"]) for step in remedy["steps"]] == [
+        ("change visibility from community to shared", True),
+        (f"remove member {scene.prod.project} (pending)", True),
+        ("change visibility from shared to private", True),
+    ]
+    again = scene.audit(*DISRUPTIVE)
+    assert (again.code, again.report["counts"]["pass"]) == (0, 1)
+
+
+def test_a_grant_hidden_behind_a_community_image_ends_with_what_its_members_may_be(scene):
+    """Both checks want the image otherwise; the members that turn up are compared with the list in the same run."""
+    image = scene.image("community", scene.prod.project, "no-such-project")
+    scene.owner.change(image, visibility="community")
+    want = {"require": [{"project": scene.prod.project}]}
+    scene.policy(**{VISIBLE: {}, MEMBERS: want})
+    ran = scene.audit(*DISRUPTIVE)
+    assert ran.code == 0, ran.stdout
+    assert scene.owner.get(image)["visibility"] == "shared"
+    assert grants(ledger(scene.box), image) == {scene.prod.project: "pending"}
+    assert scene.audit(*DISRUPTIVE).report["counts"]["fail"] == 0
+
+
+def test_what_turns_up_where_somebody_confirmed_the_plan_needs_a_plan_of_its_own(scene):
+    image = scene.image("community", scene.prod.project)
+    scene.policy(**{VISIBLE: {"allowed": ["private"]}})
+    scene.owner.change(image, visibility="community")
+    result, found = scene.drift(lambda: None)
+    remedy = found["community"].remedy
+    assert (int(result.exit_code), remedy.state) == (11, RemedyState.FAILED)
+    assert "the step before brought to light what is not in the plan" in remedy.reason
+    assert [violation.actual for violation in remedy.after.violations] == ["shared"]
+    assert scene.owner.get(image)["visibility"] == "shared"
+    assert grants(ledger(scene.box), image) == {scene.prod.project: "pending"}
+    assert scene.audit(*DISRUPTIVE).code == 0, "the next run sees them"
     assert grants(ledger(scene.box), image) == {}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.real.support import MEMBERS, PROTECTED, StrictGlance, User, grants, imagegate, ledger, rerouted, write_policy
 
-from imagegate.history import End, read_journal
+from imagegate.journal_reader import End, read_journal
 from imagegate.model import Level
 from imagegate.options import Options
 from imagegate.recover import debts

@@ -133,6 +133,12 @@ def test_the_digest_is_the_same_wherever_the_files_lie(root, tmp_path):
     assert load_catalogue([root]).digest.startswith("sha256:")
 
 
+def test_a_folder_may_be_named_from_here(root, monkeypatch):
+    put(root)
+    monkeypatch.chdir(root.parent)
+    assert load_catalogue([Path(root.name)]).digest == load_catalogue([root]).digest
+
+
 @pytest.mark.parametrize(("text", "name"), [(GOOD + "\n", "linux/file_empty.py"), (GOOD, "linux/renamed.py")])
 def test_the_digest_changes_with_a_byte_and_with_a_name(root, tmp_path, text, name):
     put(root)

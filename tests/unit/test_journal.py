@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 from tests.checks.world import EMPTY, NOW, a_file, full, instance, scrub
 
-from imagegate.history import End, JournalError, by_target, journals, read_journal
 from imagegate.journal import Journal, append
+from imagegate.journal_reader import End, JournalError, by_target, journals, read_journal
 from imagegate.model import Facts, Kind, Level, Phase, Seen, Target
 from imagegate.probes import IMAGE, MEMBERS, ImageFact, MembersFact
 from imagegate.steps import AddMember, RemoveMember, SetVisibility, protection
 
 WEB = instance("web")
-GOLDEN = Target(kind=Kind.IMAGE, id="i-1", name="golden", cloud="nhn", region="KR1", owner="p-owner")
+GOLDEN = Target(
+    kind=Kind.IMAGE, id="i-1", name="golden", cloud="nhn", region="KR1", owner="p-owner",
+    deployment="image.example.com", seen_from=("web-prod", "nhn"),
+)  # fmt: skip
 OFF, ON = protection(protected=False, why="w"), protection(protected=True, why="w")
 
 
@@ -48,7 +51,7 @@ def test_intent_and_result_come_back_with_all_that_an_undo_needs(path):
     journal.result(number, ON, state="verified", after=image(protected=True))
     [entry] = read_journal(path).entries
     assert (entry.number, entry.target, entry.step) == (1, GOLDEN, ON)
-    assert entry.target.key == GOLDEN.key
+    assert (entry.target.key, entry.target.seen_from) == (GOLDEN.key, GOLDEN.seen_from)
     assert (entry.summary, entry.undo) == (ON.summary, ON.undo)
     assert set(entry.before) == set(entry.ending.after) == {IMAGE}, "what the step reads, and nothing else"
     assert "hunter2" not in path.read_text(), "people put passwords into properties and tags"
@@ -188,6 +191,7 @@ def written(path, *records):
 def test_the_good_lines_are_good(path):
     [entry] = read_journal(written(path, *GOOD)).entries
     assert entry.ending.end is End.VERIFIED
+    assert (entry.target.deployment, entry.target.seen_from) == (None, ()), "as earlier versions wrote it"
 
 
 @pytest.mark.parametrize(
@@ -204,6 +208,8 @@ def test_the_good_lines_are_good(path):
         ([{**GOOD[0], "at": "2026-11-23T00:00:00"}], 1, "without a zone"),
         ([{**GOOD[0], "target": {"kind": "moon", "id": "i", "name": "n"}}], 1, "moon"),
         ([{**GOOD[0], "target": {"kind": "image", "id": 7, "name": "n"}}], 1, "id is not of type str"),
+        ([{**GOOD[0], "target": {**GOOD[0]["target"], "seen_from": "nhn"}}], 1, "seen_from is no list of texts"),
+        ([{**GOOD[0], "target": {**GOOD[0]["target"], "seen_from": [7]}}], 1, "seen_from is no list of texts"),
         ([{**GOOD[0], "step": {"type": "SetProtected"}}], 1, "summary is missing"),
         ([{**GOOD[0], "owes": {"type": "Odd"}}], 1, "unknown type 'Odd'"),
         ([GOOD[0], {**GOOD[1], "changed": None}], 2, "changed is not of type bool"),

@@ -7,6 +7,7 @@ import pytest
 from tests.checks.world import EMPTY, EXPIRED, NOW, TODAY, Slip, a_file, full, instance, pair, toy
 
 from imagegate.errors import Owner, Unobserved
+from imagegate.fingerprint import fingerprint
 from imagegate.judge import judge
 from imagegate.model import Facts, Note, Seen, Unseen, Verdict, Violation
 
@@ -160,6 +161,24 @@ def test_a_waiver_never_covers_an_unknown_nor_a_pass():
     assert found(seen=lost(A, "silence", Owner.TARGET), waivers=(Slip(),)).waiver is None
     passed = found(seen=facts(a=EMPTY), waivers=(EXPIRED,))
     assert (passed.waiver, passed.note) == (None, None)
+
+
+def test_a_waiver_of_one_finding_covers_that_one_alone():
+    this = fingerprint(found().check.id, WEB.key, found().violations)
+    slip, other = Slip(TODAY, fingerprint=this), Slip(TODAY, fingerprint="0" * 16)
+    assert found(waivers=(other,)).waiver is None
+    assert found(waivers=(other, slip)).waiver is slip
+    assert found(waivers=(other, Slip(TODAY))).waived
+    two = toy(paths=("/a", "/b"))
+    assert found(two, facts(a=full(), b=EMPTY), waivers=(slip,)).waiver is slip
+    assert found(two, facts(a=full(), b=full()), waivers=(slip,)).waiver is None
+
+
+def test_a_waiver_of_one_finding_that_expired_is_noted_beside_that_one_alone():
+    this = fingerprint(found().check.id, WEB.key, found().violations)
+    day = TODAY - timedelta(days=1)
+    assert found(waivers=(Slip(day, fingerprint=this),)).note == "a waiver for this expired on 2026-11-21"
+    assert found(waivers=(Slip(day, fingerprint="0" * 16),)).note is None
 
 
 # ---- attestations

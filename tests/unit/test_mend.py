@@ -155,6 +155,76 @@ def test_drift_since_the_plan_is_refused_and_nothing_is_written(clock):
     assert bench.journal.lines == []
 
 
+class Unveiling(type(ONE)):
+    """A step after which another file can be seen as it always was."""
+
+    __slots__ = ()
+
+    @property
+    def reads(self):
+        return (A, B)
+
+    @property
+    def reveals(self):
+        return (B,)
+
+
+UNVEIL = Unveiling(**{one.name: getattr(ONE, one.name) for one in fields(ONE)})
+CAME = "/b: the step before brought to light what is not in the plan: not begun, run again"
+DRIFTED = "/b changed since the plan was made: nothing was written"
+
+
+def unveiling(bench, size):
+    """Let the second file be of this size once the first step is done."""
+    bench.world.on_apply = lambda target, step: step == UNVEIL and bench.world.change(WEB, B, full(size))
+
+
+def test_what_a_step_brings_to_light_overtakes_the_rest_of_the_plan_and_nothing_more_is_written(clock):
+    bench = Bench(clock, UNVEIL, TWO)
+    unveiling(bench, 9)
+    assert bench.go() == Outcome(done=(UNVEIL,), failed=TWO, reason=CAME, overtaken=True)
+    assert bench.world.applied == [("web", "scrub /a")]
+
+
+def test_what_comes_to_light_as_the_plan_foresaw_it_changes_nothing(clock):
+    bench = Bench(clock, UNVEIL, TWO)
+    assert bench.go() == Outcome(done=(UNVEIL, TWO))
+
+
+def test_what_somebody_changes_after_it_came_to_light_is_drift(clock):
+    bench = Bench(clock, UNVEIL, TWO)
+    unveiling(bench, 9)
+    applied = bench.told.applied
+
+    def meddle(target, step, problem):
+        applied(target, step, problem)
+        if step == UNVEIL:
+            bench.world.change(WEB, B, full(10))
+
+    bench.told.applied = meddle
+    assert bench.go() == Outcome(done=(UNVEIL,), failed=TWO, reason=DRIFTED)
+
+
+def test_what_somebody_changes_that_no_step_brings_to_light_is_drift(clock):
+    bench = Bench(clock, ONE, TWO)
+    bench.world.on_apply = lambda target, step: bench.world.change(WEB, B, full(9))
+    assert bench.go() == Outcome(done=(ONE,), failed=TWO, reason=DRIFTED)
+
+
+def test_what_would_come_to_light_with_a_step_that_somebody_else_did_is_drift(clock):
+    """Nobody knows then when it changed."""
+    bench = Bench(clock, UNVEIL, TWO)
+    bench.world.change(WEB, A, EMPTY)
+    bench.world.change(WEB, B, full(9))
+    assert bench.go() == Outcome(done=(UNVEIL,), failed=TWO, reason=DRIFTED)
+
+
+def test_what_came_to_light_and_cannot_be_seen_any_more_costs_the_next_step_only(clock):
+    bench = Bench(clock, UNVEIL, TWO)
+    bench.world.on_apply = lambda target, step: bench.world.truth[WEB.key].pop(B)
+    assert bench.go() == Outcome(done=(UNVEIL,), failed=TWO, reason="file:/b: nobody knows")
+
+
 def test_what_somebody_else_has_done_already_is_not_written_again(clock):
     bench = Bench(clock, ONE)
     bench.world.change(WEB, A, EMPTY)

@@ -47,7 +47,7 @@ def test_news_is_told_at_once_and_the_same_now_and_then_with_the_time_that_passe
     while clock.now < 40:
         waiting.pause("queued" if clock.now < 5 else "saving")
     assert said[:2] == ["queued", "saving"]
-    assert len(said) == 4
+    assert len(said) in {3, 4}  # the pauses differ by chance, and news is told between two of them
     assert all(line.startswith("saving (") and line.endswith(" s of 60 s)") for line in said[2:])
     while waiting.left > 0:
         waiting.pause("saving")

@@ -257,6 +257,10 @@ MISTAKES = [
     (waiver(check="linux-machine-id-reset"), 7, 12, "the selector here is about images"),
     (waiver(**{"for": "{image: {nmae: x}}"}), 8, 19, 'unknown selector "nmae"'),
     (waiver(**{"for": None}), 7, 5, '"for" is missing'),
+    (waiver(**{"for": None, "fingerprint": "1641e4dbdeb2ef5"}), 11, 18, "does not have the form"),
+    (waiver(**{"for": None, "fingerprint": "1641E4DBDEB2EF5D"}), 11, 18, "does not have the form"),
+    (waiver(**{"for": None, "fingerprint": "''"}), 11, 18, "does not have the form"),
+    (attestation(fingerprint="1641e4dbdeb2ef5d"), 13, 5, 'unknown key "fingerprint"'),
     (waiver(aproved_by="x"), 12, 5, 'unknown key "aproved_by": did you mean "approved_by"?'),
     # attestations
     (attestation(statement=None), 7, 5, '"statement" is missing'),
@@ -326,6 +330,24 @@ def test_a_waiver_never_rests_on_a_guess(load):
     assert policy.waivers_matching("catalog-members-allowed", image(tag="old"))
     assert policy.waivers_matching("catalog-members-allowed", image()) == ()
     assert policy.waivers_matching("catalog-members-allowed", image(unseen=["tag"])) == ()
+
+
+@pytest.mark.parametrize("text", ["1641e4dbdeb2ef5d", "1234567812345678", "00012345e1234567", '"1234567812345678"'])
+def test_a_waiver_may_name_one_finding_with_or_without_targets(load, text):
+    plain = text.strip('"')
+    (alone,) = load(waiver(**{"for": None, "fingerprint": text})).waivers
+    assert (alone.selector, alone.fingerprint) == (None, plain)
+    policy = load(waiver(**{"for": "{image: {name: img}}", "fingerprint": text}))
+    assert policy.waivers[0].fingerprint == plain
+    assert policy.waivers_matching("catalog-members-allowed", image()) == policy.waivers
+    assert policy.waivers_matching("catalog-members-allowed", image("other")) == ()
+    alone_policy = load(waiver(**{"for": None, "fingerprint": text}))
+    assert alone_policy.waivers_matching("catalog-members-allowed", image("other", unseen=["tag"]))
+
+
+def test_how_many_targets_a_waiver_may_match(load):
+    assert load(waiver()).limits.waiver_targets == 20
+    assert load(waiver() + "limits: {waiver_targets: 3}\n").limits.waiver_targets == 3
 
 
 def test_attestations_hold_from_their_day_on(load):

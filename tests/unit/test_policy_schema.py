@@ -117,6 +117,12 @@ def test_there_are_ready_policies():
         (22, '{image: {name: "golden-legacy-*"}}', "{}"),
         (23, "{project: 0123e45, name: web-prod}", "{name: web-prod}"),
         (24, "changed_targets: 50", "changed_targets: -1"),
+        (25, '    for: {image: {name: "golden-legacy-*"}}\n', ""),
+        (26, "    ticket: 1234\n", "    fingerprint: 1641e4db\n"),
+        (27, "waiver_days: 366", "waiver_targets: few"),
+        (-1, '    for: {image: {name: "golden-legacy-*"}}\n', "    fingerprint: 1641e4dbdeb2ef5d\n"),
+        (-2, "    ticket: 1234\n", "    fingerprint: 1641e4dbdeb2ef5d\n"),
+        (-3, "waiver_days: 366", "waiver_targets: 5"),
     ],
 )
 def test_reader_and_schema_agree(tmp_path, *, checks, validator, number, old, new):

@@ -50,6 +50,18 @@ def test_what_was_discovered_comes_back_with_what_selectors_match(recorded):
     assert (target.attributes, target.unseen) == (WEB.attributes, WEB.unseen)
 
 
+def test_what_several_clouds_saw_comes_back_as_one_target(tmp_path):
+    golden = Target(
+        kind=Kind.IMAGE, id="i-1", name="golden", cloud="nhn", region="KR1", deployment="image.example.com",
+        seen_from=("web-prod", "nhn"), unseen=frozenset({"owner.self"}),
+    )  # fmt: skip
+    write_recording(tmp_path / "facts", Discovery(), [golden], {golden.key: SEEN})
+    discovery, recording = read_recording(tmp_path / "facts")
+    [target] = discovery.targets
+    assert (target, target.key, target.seen_from, target.unseen) == (golden, golden.key, golden.seen_from, golden.unseen)
+    assert look(recording, target, A, B) == SEEN
+
+
 def test_what_was_seen_and_what_was_not_comes_back_with_its_time(recorded):
     _, recording = read_recording(recorded)
     assert look(recording, WEB, A, B) == SEEN

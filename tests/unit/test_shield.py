@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 from tests.checks.harness import catalogue
-from tests.checks.world import ALL, Told, World, engine, pair, run
+from tests.checks.world import ALL, NOW, Told, World, engine, pair, run
 
 from imagegate import shield
 from imagegate.engine import Engine
 from imagegate.errors import StepBlocked, StepError
-from imagegate.history import read_journal
 from imagegate.journal import Journal
+from imagegate.journal_reader import read_journal
 from imagegate.locks import Locks
-from imagegate.model import Kind, Level, Phase, RemedyState, Target
+from imagegate.model import Facts, Kind, Level, Phase, RemedyState, Seen, Target
 from imagegate.plan import Grant
 from imagegate.probes import (
     IMAGE,
@@ -28,7 +28,7 @@ from imagegate.probes import (
     NamesakesProbe,
 )
 from imagegate.recover import debts, pay_debts
-from imagegate.steps import AddMember, Rename, SetMinimum, SetProperty, SetProtected, SetTag, SetVisibility
+from imagegate.steps import AddMember, Rename, SetMinimum, SetProperty, SetProtected, SetTag, SetVisibility, protection
 
 GOLDEN = Target(kind=Kind.IMAGE, id="i-1", name="golden", cloud="nhn", region="KR1", owner="p-owner")
 ALLOWED = catalogue().checks["catalog-members-allowed"]
@@ -326,6 +326,33 @@ def test_the_next_run_pays_and_says_so(world, journal, tmp_path):
     assert (mine.summary, mine.restores) == (BACK, "run-1/2")
     assert pays(world, tmp_path, run_id="run-3").paid == ()
     assert applied(world) == [BACK]
+
+
+OWNED = {"owner": frozenset({"self", "p-owner"})}
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "paid"),
+    [
+        ({"deployment": "d"}, {"deployment": "d"}, True),
+        ({}, {"deployment": "d"}, True),  # the journal of a version that wrote no deployment
+        ({"deployment": "old-name"}, {"deployment": "new-name"}, True),
+        ({"deployment": "d"}, {"deployment": "d", "cloud": "other-entry", "attributes": OWNED}, True),
+        ({"deployment": "d"}, {"deployment": "d", "cloud": "receiver"}, False),
+        ({"deployment": "d"}, {"deployment": "e", "cloud": "other-entry", "attributes": OWNED}, False),
+        ({"deployment": "d"}, {"deployment": "d", "region": "KR2"}, False),
+        ({"deployment": "d"}, {"deployment": "d", "id": "i-2"}, False),
+    ],
+)
+def test_a_debt_is_paid_by_who_can_whatever_the_entry_is_called(world, tmp_path, *, then, now, paid):
+    run = Journal(tmp_path / "run-1" / "journal.jsonl")
+    owed = protection(protected=True, why="w")
+    before = Facts({probe: Seen(value=value, at=NOW) for probe, value in world.truth[GOLDEN.key].items()}, NOW)
+    run.intent(replace(GOLDEN, **then), protection(protected=False, why="w"), before, owes=owed)
+    target = replace(GOLDEN, **now)
+    world.add(target, world.truth[GOLDEN.key])
+    recovery = pays(world, tmp_path, targets=(target,))
+    assert (len(recovery.paid), len(debts(tmp_path)[0])) == ((1, 0) if paid else (0, 1))
 
 
 def test_what_somebody_has_protected_again_is_settled_without_a_write(world, journal, tmp_path):

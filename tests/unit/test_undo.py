@@ -9,8 +9,8 @@ from tests.checks.world import NOW, OFF, World, a_file, full, instance, scrub, s
 from imagegate import undo_run
 from imagegate.engine import Engine
 from imagegate.errors import StepError, UsageError
-from imagegate.history import End, read_journal
 from imagegate.journal import Journal
+from imagegate.journal_reader import End, read_journal
 from imagegate.mend import Outcome
 from imagegate.model import Facts, Kind, Level, Phase, Seen, Source, Target, Unseen
 from imagegate.probes import (
@@ -407,6 +407,16 @@ def test_a_debt_of_the_run_is_paid_first(past, undo):
     assert "protected again" in result.warnings[0]
 
 
+def test_an_undo_logs_in_to_all_that_the_target_was_seen_from(past, tmp_path, monkeypatch):
+    """What was done for a receiver goes back with the receiver's own credentials."""
+    past(truth(), replace(GOLDEN, deployment="d", seen_from=("web-prod", "nhn"))).did(PROTECT)
+    asked = []
+    monkeypatch.setattr(Undo, "_ask_clouds", lambda self, clouds, targets: asked.append(clouds) or World())
+    for clouds in ((), ("web-prod",), ("nhn",), ("other",)):
+        Undo(UndoOptions(run=RUN, report_dir=tmp_path / "reports", clouds=clouds)).plan()
+    assert asked == [{"nhn": ["KR1"], "web-prod": ["KR1"]}] * 3
+
+
 @pytest.mark.parametrize(("options", "wanted"), [({"clouds": ("other",)}, 0), ({"regions": ("KR2",)}, 0), ({"regions": ("kr1",)}, 1)])
 def test_cloud_and_region_narrow(past, undo, options, wanted):
     run = past(truth()).did(PROTECT)
@@ -430,7 +440,7 @@ def test_the_report_tells_each_change_and_its_fate(past, undo):
     ]  # fmt: skip
     text = "\n".join("".join(piece for piece, _ in line.pieces) for line in undo_lines(result))
     assert "no way back empty it: what the file held was never kept" in text
-    assert "taken back protect the image against deletion" in text
+    assert "taken back protect the image against deletion\nby: allow deletion" in text
     assert "2 changes: 1 taken back, 1 no way back" in text
 
 

@@ -12,7 +12,7 @@ from tests.checks.world import World
 from tests.unit.test_undo import GOLDEN, RUN, Past, add, truth
 
 from imagegate import cli
-from imagegate.history import read_journal
+from imagegate.journal_reader import read_journal
 from imagegate.probes import IMAGE, MEMBERS
 from imagegate.steps import protection
 from imagegate.undo_run import Undo
@@ -105,6 +105,21 @@ def test_an_interrupt_finishes_the_step_and_reports(world, tmp_path, number):
     assert told["counts"]["taken-back"] >= 1
     assert told["counts"]["failed"] == 0
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_comes_when_all_is_done_costs_no_report(world, tmp_path, monkeypatch, number):
+    before, result = signal.getsignal(number), Undo._result
+
+    def late(self, *args, **more):
+        os.kill(os.getpid(), number)
+        return result(self, *args, **more)
+
+    monkeypatch.setattr(Undo, "_result", late)
+    assert cli.main(["undo", RUN, "--yes"]) == 0
+    told, _ = report(tmp_path)
+    assert (told["counts"]["taken-back"], told["run"]["interrupted"]) == (2, False)
+    assert signal.getsignal(number) is before
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagegate.commands.prove import finish, say
+from imagegate.commands.prove import finish, form, say
 from imagegate.errors import UsageError
+from imagegate.notify.arguments import add_notify, read_notify
+from imagegate.notify.hooks import NOBODY
 from imagegate.plan import Plan
 from imagegate.report.advice import advise
 from imagegate.report.lines import output
@@ -66,6 +68,7 @@ def main(argv: Sequence[str]) -> int:
     from imagegate.capture import Capture
     from imagegate.capture_left import again
 
+    told = NOBODY if given.plan else read_notify(given)
     state = _resumed(given) if given.resume else _fresh(given)
     if not given.plan:
         say(f"run {state.run}; wherever it ends, this goes on: {again(state, given.report_dir.absolute())}")
@@ -85,7 +88,8 @@ def main(argv: Sequence[str]) -> int:
         result = capture.run()
     command = shlex.join(["imagegate", "capture", *(word for word in argv if word not in {"--plan", "--yes"})])
     steps = any(plan.steps for plan in result.plans) and not (given.resume or given.fix or result.interrupted)
-    return finish(result, given.report_dir, next_command=advise(result, command) if steps else None)
+    advice = advise(result, command) if steps else None
+    return finish(result, given.report_dir, next_command=advice, formats=given.format, told=told)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -121,6 +125,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report-dir", type=Path, default=Path("reports"), metavar="DIR", help="where reports go (reports/)"
     )
+    parser.add_argument(
+        "--format", action="append", default=[], type=form, metavar="NAME",
+        help="write the report in this form too; may be repeated (imagegate report --help lists them)",
+    )  # fmt: skip
+    add_notify(parser)
     return parser
 
 

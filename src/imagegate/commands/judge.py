@@ -3,15 +3,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from imagegate.catalogue import packaged_root
 from imagegate.cli import nearest, usage_error
@@ -147,37 +143,7 @@ def _pytest(command: str, given: _Words) -> int:
     ]
     os.environ.pop("PYTEST_ADDOPTS", None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # what the user's environment has for tests of their own
-    with _patient_stdout():
-        return int(pytest.main(args))
-
-
-class _Patient(io.FileIO):
-    """A pipe whose reader may go: a run is not ended, and its reports are written, because ``head`` saw enough."""
-
-    def write(self, data: Any) -> int:
-        try:
-            return super().write(data) or 0
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
-            return len(data)
-
-
-@contextmanager
-def _patient_stdout() -> Iterator[None]:
-    before = sys.stdout
-    before.flush()
-    try:
-        pipe = _Patient(before.fileno(), "wb", closefd=False)
-    except (OSError, ValueError):  # captured by somebody: no pipe
-        yield
-        return
-    encoding, errors = before.encoding, before.errors
-    sys.stdout = io.TextIOWrapper(io.BufferedWriter(pipe), encoding, errors, line_buffering=before.isatty())
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        sys.stdout = before
+    return int(pytest.main(args))
 
 
 def _node(node: str, root: Path) -> str:

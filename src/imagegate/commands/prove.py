@@ -12,13 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagegate.cli import nearest
 from imagegate.errors import UsageError
+from imagegate.notify.arguments import add_notify, read_notify
+from imagegate.notify.hooks import NOBODY, NotifyOptions
 from imagegate.options import Options, wanted_clouds
+from imagegate.policy_info import policy_info
+from imagegate.report.formats import ALWAYS, FORMATS, files_of
 from imagegate.report.lines import output
-from imagegate.report.safe import TEXT_LIMIT, visible
+from imagegate.report.safe import TEXT_LIMIT, inert, visible
+from imagegate.report.stored import document_of
 from imagegate.report.terminal import render_result
 from imagegate.report.write import write_reports
-from imagegate.result import ExitCode, PolicyInfo, Result
+from imagegate.result import ExitCode, Result
 
 if TYPE_CHECKING:
     from imagegate.policy_model import Policy
@@ -76,6 +82,7 @@ def main(argv: Sequence[str]) -> int:
     from imagegate.prove import Proof
     from imagegate.prove_report import again
 
+    told = read_notify(given)
     policy = None if given.policy is None else _policy(given)
     clouds = _clouds(given, policy)
     proof = Proof(
@@ -87,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
         say=say,
     )
     say(f"run {proof.run_id}; if it is killed, this removes its servers: {again(proof.run_id, given.report_dir)}")
-    return finish(proof.run(), given.report_dir)
+    return finish(proof.run(), given.report_dir, formats=given.format, told=told)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -135,6 +142,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report-dir", type=Path, default=Path("reports"), metavar="DIR", help="where reports go (reports/)"
     )
+    parser.add_argument(
+        "--format", action="append", default=[], type=form, metavar="NAME",
+        help="write the report in this form too; may be repeated (imagegate report --help lists them)",
+    )  # fmt: skip
+    add_notify(parser)
     return parser
 
 
@@ -208,29 +220,42 @@ def _boots(given: argparse.Namespace, policy: Policy | None) -> Any:
     return Boots(**wanted)
 
 
-def policy_info(policy: Policy) -> PolicyInfo:
-    """What a report says of the policy."""
-    return PolicyInfo(name=policy.name, version=policy.version, title=policy.title, digest=policy.digest)
-
-
 def say(text: str) -> None:
     """What happens, for whoever waits."""
-    print(visible(text, TEXT_LIMIT), file=sys.stderr, flush=True)
+    print(inert(visible(text, TEXT_LIMIT)), file=sys.stderr, flush=True)
+
+
+def form(name: str) -> str:
+    """A name that ``--format`` knows."""
+    if name not in FORMATS and name not in ALWAYS:
+        raise argparse.ArgumentTypeError(f"{name}: there is no such form{nearest(name, FORMATS)}")
+    return name
 
 
 def finish(
-    result: Result, report_dir: Path, *, next_command: str | None = None, complain: Callable[[str], None] = say
+    result: Result,
+    report_dir: Path,
+    *,
+    next_command: str | None = None,
+    complain: Callable[[str], None] = say,
+    formats: Sequence[str] = (),
+    told: NotifyOptions = NOBODY,
 ) -> int:
     """Write the reports and print the result, with what to run next; the exit code."""
     code = int(result.exit_code)
     folder: Path | None = None
     try:
-        folder = write_reports(result, report_dir, next_command=next_command, say=complain)
+        folder = write_reports(result, report_dir, next_command=next_command, say=complain, formats=formats)
     except OSError as error:
         complain(f"ERROR: the reports could not be written: {error.filename or report_dir}: {error.strerror or error}")
         code = min(code, 4, key=(4, 3, 2, 11, 1, 10, 6, 5, 0).index)
     console = output(sys.stdout, colour=True)
-    render_result(result, console, verbose=True, next_command=next_command, report_path=folder)
+    render_result(result, console, verbose=True, next_command=next_command, report_path=folder, forms=files_of(formats))
+    sys.stdout.flush()
+    if told.hooks or told.silent:
+        from imagegate.notify.run import notify
+
+        notify(document_of(result), told, complain)
     return code
 
 

@@ -7,9 +7,10 @@ import argparse
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from imagegate.cli import USAGE, usage_error
 from imagegate.report.lines import output, show
@@ -39,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
             return usage_error(f"--{name.replace('_', '-')} {getattr(given, name):g}: that is no time to wait")
     progress = TerminalProgress(output(sys.stderr, colour=True))
     undo = Undo(_options(given), progress)
-    with _sigterm_is_ctrl_c():
+    with _signals(signal.default_int_handler, signal.SIGTERM):
         try:
             return _undo(undo, yes=given.yes)
         finally:
@@ -95,10 +96,9 @@ def _undo(undo: Undo, *, yes: bool) -> int:
         if not yes and not (sys.stdin.isatty() and sys.stdout.isatty()):
             return usage_error("there is no terminal to ask on, and nothing was changed: --yes takes it back")
     if steps and not yes and not _confirmed(steps, plans):
-        result = undo.decline(plans, "not confirmed")
-    else:
-        result = undo.apply(plans)
-    return _report(undo, result)
+        return _report(undo, undo.decline(plans, "not confirmed"))
+    with _signals(lambda *_: undo.stop(), signal.SIGINT, signal.SIGTERM):  # from here on there is something to report
+        return _report(undo, undo.apply(plans))
 
 
 def _confirmed(steps: int, plans: Sequence[TargetUndo]) -> bool:
@@ -120,12 +120,14 @@ def _report(undo: Undo, result: UndoResult) -> int:
 
 
 @contextmanager
-def _sigterm_is_ctrl_c() -> Iterator[None]:
+def _signals(handler: Callable[[int, FrameType | None], object], *numbers: signal.Signals) -> Iterator[None]:
+    """Let ``handler`` hear of signals, where that is possible."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = [(number, signal.signal(number, handler)) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, old in before:
+            signal.signal(number, old)

@@ -25,7 +25,15 @@ from imagegate.probes.server import FLAVOR, SERVER, FlavorFact, FlavorProbe, Ser
 from imagegate.probes.service import Service, ServiceFact
 from imagegate.probes.source_image import SOURCE_IMAGE, SourceImageFact, SourceImageProbe
 from imagegate.probes.task import ScheduledTask, TaskAction, TasksFact, TasksOf, TaskTrigger
-from imagegate.probes.waivers import WAIVERS, WaiversFact, WaiversProbe, WaiverUse
+from imagegate.probes.waivers import (
+    ENDING_SOON_DAYS,
+    WAIVERS,
+    WaiversFact,
+    WaiversProbe,
+    WaiverState,
+    WaiverUse,
+    waiver_state,
+)
 from imagegate.probes.windows import (
     ACCOUNTS,
     APPX,
@@ -51,6 +59,7 @@ from imagegate.probes.windows_file import SETUP_LOGS, WindowsFile, WindowsFileFa
 __all__ = [
     "ACCOUNTS",
     "APPX",
+    "ENDING_SOON_DAYS",
     "FLAVOR",
     "FSTAB",
     "GENERATIONS",
@@ -132,6 +141,7 @@ __all__ = [
     "TaskTrigger",
     "TasksFact",
     "TasksOf",
+    "WaiverState",
     "WaiverUse",
     "WaiversFact",
     "WaiversProbe",
@@ -139,4 +149,5 @@ __all__ = [
     "WindowsFile",
     "WindowsFileFact",
     "WindowsProbe",
+    "waiver_state",
 ]

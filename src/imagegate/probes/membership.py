@@ -1,4 +1,4 @@
-"""How our own project stands towards an image that another project shares with it."""
+"""How our own projects stand towards an image that another project shares with them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from imagegate.model import Probe, Source
+from imagegate.probes.image import Member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembershipFact:
-    """``project`` is that of the credentials; ``status`` its answer (pending, accepted, rejected), None where the image
-    is not shared with it (our own, public, private); ``since`` when that was last changed, as the API writes it."""
+    """The rows of our projects (those of the credentials that see the image) among its members, sorted by project; none
+    where it is not shared with them: our own only, public, private."""
 
-    project: str
-    status: str | None
-    since: str | None = None
+    members: tuple[Member, ...]
+
+    def of(self, project: str) -> Member | None:
+        """The row of ``project``, None where it is no member or none of ours."""
+        return next((member for member in self.members if member.project == project), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembershipProbe(Probe[MembershipFact]):
-    """Our own row among the members of another project's image: the only one that a member can see."""
+    """Our own rows among the members of an image. A member can see its own row and no other, the owner all of them."""
 
     source: ClassVar[Source] = Source.IMAGE
     fact: ClassVar[type] = MembershipFact

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from imagegate.errors import Owner
-from imagegate.model import Level, Phase, RemedyState, Verdict
+from imagegate.model import Level, Phase, RemedyState, Target, Verdict
 from imagegate.plan import NO_FIX, Plan, PlannedStep, needs_a_person
 from imagegate.report.safe import visible
+from imagegate.report.words import plural
 from imagegate.result import ExitCode, Result
 
 
@@ -49,6 +51,12 @@ def _advices(result: Result, command: str) -> Iterator[str]:
         yield f"write a rule of the policy that selects {visible(result.scope.unselected[0])}"
     if any(plan.steps or plan.refusals for plan in result.plans) and result.exit_code is ExitCode.FAIL:
         yield f"do what the plans leave to a person, then {command}"
+    if unseen := [f for f in result.findings if f.verdict is Verdict.UNKNOWN and not f.attested]:
+        others = len({finding.target.key for finding in unseen}) - 1
+        more = f" and {plural(others, 'more target')}" if others else ""
+        yield f"once {visible(unseen[0].target.name)}{more} can be seen: {command}"
+    if result.exit_code is ExitCode.FAIL:
+        yield f"mend what fails, then {command}"
 
 
 def _first(plan: Plan) -> Iterator[PlannedStep]:
@@ -65,8 +73,15 @@ def _destructive(result: Result) -> tuple[str, str] | None:
             if planned.step.level is Level.DESTRUCTIVE and (
                 _needs(planned) or refused.startswith("destructive: needs")
             ):
-                return planned.checks[0], visible(plan.target.name)
+                return planned.checks[0], _word(plan.target, result)
     return None
+
+
+def _word(target: Target, result: Result) -> str:
+    """What names the target, and no other one, on a command line: its name where a shell and a reader can take it."""
+    alike = {f.target.key for f in result.findings if f.target.kind is target.kind and f.target.name == target.name}
+    name = target.name if len(alike) <= 1 and visible(target.name) == target.name else target.id
+    return shlex.quote(visible(name))
 
 
 def _needs(planned: PlannedStep) -> Level | None:

@@ -1,11 +1,9 @@
 """Result → the records of ``report.json`` (schema version 1), as plain JSON values.
 
-``fingerprint`` names one problem across runs: the first 16 hex digits of the SHA-256 of the check's id, the target's
-key and the sorted subjects of the violations. The same project with access to the same image has the same fingerprint
-tomorrow, whatever the status of its membership; another project makes another one; finding and pass differ.
+``fingerprint`` names one problem across runs: ``imagegate.fingerprint`` tells what it is made of.
 
 ``evidence`` are the digests of the facts that the verdict rests on. After a fix the facts at hand are newer than the
-verdict: they then stand in ``remedy.evidence``, and ``evidence`` is empty.
+verdict: they then stand in ``remedy.evidence``, and ``evidence`` is empty. What was seen then is ``remedy.after``.
 
 ``parameters`` are complete, with the defaults: they tell what was judged, whatever a later version's defaults are.
 """
@@ -14,16 +12,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
 
+from imagegate.baseline import Baseline, Change, Former
 from imagegate.codec import digest
-from imagegate.model import NO_REMEDY, Check, Facts, Finding, Probe, Remedy, Seen, Step, Target
+from imagegate.fingerprint import fingerprint as name_of
+from imagegate.model import NO_REMEDY, After, Check, Facts, Finding, Probe, Remedy, Seen, Step, Target, Violation
 from imagegate.report import words
-from imagegate.result import Result
+from imagegate.report.access import access
+from imagegate.result import PolicyInfo, Result
 from imagegate.transports import CatalogScope
 
 SCHEMA_VERSION = 1
@@ -37,6 +38,7 @@ Record = dict[str, Any]
 def head(result: Result) -> Record:
     """Everything of the report but the findings."""
     scope, counts, code = result.scope, result.counts, result.exit_code
+    checks = {finding.check.id: finding.check for finding in result.findings}.values()
     return {
         "schema_version": SCHEMA_VERSION,
         "run": {
@@ -50,6 +52,7 @@ def head(result: Result) -> Record:
             "meaning": words.meaning(result),
             "fail_on": str(result.fail_on),
             "max_unknown": result.max_unknown,
+            "fail_on_new": result.fail_on_new,
         },
         "tool": {"name": "imagegate", "version": words.tool_version(), "checks_digest": result.checks_digest},
         "auditor": [
@@ -61,11 +64,13 @@ def head(result: Result) -> Record:
             "version": result.policy.version,
             "title": result.policy.title,
             "digest": result.policy.digest,
+            **_places(result.policy),
         },
         "scope": {
             "targets": {"selected": scope.selected, "seen": scope.seen},
             "unreachable": [{"target": lost.target, "reason": lost.reason} for lost in scope.unreachable],
             "catalog": [_catalog(catalog) for catalog in scope.catalogs],
+            "images": {"distinct": scope.images, "seen_from_several": scope.images_from_several},
             "rules_without_targets": list(scope.rules_without_targets),
             "strict_rules": scope.strict_rules,
             "deselected": scope.deselected,
@@ -75,6 +80,7 @@ def head(result: Result) -> Record:
             "warnings": list(scope.warnings),
             "requests": scope.requests,
             "limit": result.limit,
+            **({"owed": list(result.owed)} if result.owed else {}),
         },
         "counts": {
             "pass": counts.passed,
@@ -85,7 +91,54 @@ def head(result: Result) -> Record:
             "fixed": counts.fixed,
             "attested": counts.attested,
         },
+        "checks": {check.id: _explained(result, check) for check in sorted(checks, key=lambda check: check.id)},
+        "access": list(access(result)),
+        "waivers": [one.record() for one in result.granted if one.what == "waiver"],
+        "attestations": [one.record() for one in result.granted if one.what == "attestation"],
+        **({} if result.baseline is None else {"baseline": _baseline(result.baseline)}),
         **({} if result.story is None else {result.story.key: dict(result.story.record)}),
+    }
+
+
+def _places(policy: PolicyInfo) -> Record:
+    if policy.file is None:
+        return {}
+    return {"file": policy.file, "rules": [{"lines": dict(lines)} for lines in policy.places]}
+
+
+def _baseline(baseline: Baseline) -> Record:
+    """``run`` is null where there was no run to compare with. ``not_resolved`` stood, and was not seen in order."""
+    return {
+        "run": baseline.run,
+        "finished": None if baseline.finished is None else words.utc(baseline.finished),
+        "counts": {
+            "new": baseline.count(Change.NEW),
+            "resolved": len(baseline.resolved),
+            "changed": baseline.count(Change.CHANGED),
+            "same": baseline.count(Change.SAME),
+        },
+        "resolved": [_former(former) for former in baseline.resolved],
+        "not_resolved": [{**_former(former), "why": former.why} for former in baseline.not_resolved],
+    }
+
+
+def _former(former: Former) -> Record:
+    return {
+        "check": former.check,
+        "severity": former.severity,
+        "fingerprint": former.fingerprint,
+        "target": dict(former.target),
+        "first_seen": former.first_seen,
+        "resolved_after_s": former.resolved_after_s,
+    }
+
+
+def _explained(result: Result, check: Check) -> Record:
+    return {
+        "title": check.title,
+        "severity": str(check.severity),
+        "fix": str(check.fix),
+        "about": dict(result.explanations.get(check.id, {})),
     }
 
 
@@ -105,9 +158,7 @@ def _catalog(catalog: CatalogScope) -> Record:
 
 def fingerprint(finding: Finding) -> str:
     """The name of this problem across runs."""
-    subjects = sorted({violation.subject for violation in finding.violations})
-    text = json.dumps([finding.check.id, finding.target.key, *subjects])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return name_of(finding.check.id, finding.target.key, finding.violations)
 
 
 class Findings:
@@ -139,6 +190,7 @@ class Findings:
         if latest is not None and latest.at != finding.observed_at:
             facts = self._result.facts_before.get(key)
         after = latest if latest is not facts else None
+        since = self._result.since(finding)
         return {
             **self._check(finding.check),
             "fingerprint": fingerprint(finding),
@@ -148,10 +200,7 @@ class Findings:
             "observed_at": words.utc(finding.observed_at),
             "evidence": self._evidence(key, finding, facts),
             "verdict": str(finding.verdict),
-            "violations": [
-                {"subject": each.subject, "expected": each.expected, "actual": each.actual, "hint": each.hint}
-                for each in finding.violations
-            ],
+            "violations": _violations(finding.violations),
             "reason": finding.reason,
             "owner": None if finding.owner is None else str(finding.owner),
             "note": finding.note,
@@ -160,6 +209,7 @@ class Findings:
             "remedy": _NO_REMEDY
             if finding.remedy is NO_REMEDY
             else _remedy(finding.remedy, self._hints.get((key, finding.check.id)), self._evidence(key, finding, after)),
+            **({} if since is None else {"change": str(since.change), "first_seen": since.first_seen}),
         }
 
     def _check(self, check: Check) -> Record:
@@ -179,6 +229,8 @@ class Findings:
                 "cloud": target.cloud,
                 "region": target.region,
                 "owner": target.owner,
+                "seen_from": list(target.seen_from),
+                "key": key,
             }
         return known
 
@@ -234,13 +286,29 @@ def _beside(permission: Any, *names: str) -> Record | None:
 _NO_REMEDY: Record = {"state": str(NO_REMEDY.state), "steps": [], "reason": None}
 
 
+def _violations(violations: Sequence[Violation]) -> list[Record]:
+    return [
+        {"subject": each.subject, "expected": each.expected, "actual": each.actual, "hint": each.hint}
+        for each in violations
+    ]
+
+
 def _remedy(remedy: Remedy, hint: str | None, evidence: list[str]) -> Record:
-    more = {"hint": hint, "evidence": evidence}
+    more = {"hint": hint, "evidence": evidence, "after": None if remedy.after is None else _after(remedy.after)}
     return {
         "state": str(remedy.state),
         "steps": [_step(step, done=step in remedy.done) for step in remedy.steps],
         "reason": remedy.reason,
         **{name: value for name, value in more.items() if value},
+    }
+
+
+def _after(after: After) -> Record:
+    return {
+        "verdict": str(after.verdict),
+        "observed_at": words.utc(after.observed_at),
+        "violations": _violations(after.violations),
+        "reason": after.reason,
     }
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from imagegate.model import NO_REMEDY, Finding, RemedyState, Verdict
+from imagegate.model import Finding, RemedyState, Verdict
 from imagegate.report.build import fingerprint
 from imagegate.report.safe import TEXT_LIMIT, visible
-from imagegate.report.words import REMEDY_WORDS, ambiguous_names, meaning, place, plural
+from imagegate.report.words import REMEDY_WORDS, afterwards, ambiguous_names, meaning, place, plural
 from imagegate.result import ExitCode, Result
 
 
@@ -100,6 +100,8 @@ def _notes(finding: Finding) -> Iterator[str]:
         yield f"{REMEDY_WORDS[remedy.state]}{f': {remedy.reason}' if remedy.reason else ''}"
         for step in remedy.steps:
             yield f"{'done' if step in remedy.done else step.level}: {step.summary}"
+    if (now := afterwards(finding)) is not None:
+        yield f"after: {now}"
 
 
 def _scope_cases(result: Result) -> Iterator[tuple[str, _Outcome]]:
@@ -133,6 +135,7 @@ def _suite_properties(result: Result) -> dict[str, str]:
         "exit_code": f"{int(result.exit_code)}: {meaning(result)}",
         "complete": "true" if result.complete else f"false, {plural(scope.deselected, 'pair')} deselected",
         "targets": f"{scope.selected} selected, {scope.seen} seen",
+        **({"images_from_several": str(scope.images_from_several)} if scope.images_from_several else {}),
         **{f"relaxed.{number}": text for number, text in enumerate(scope.relaxed)},
     }
 
@@ -147,11 +150,13 @@ def _case_properties(finding: Finding) -> dict[str, str]:
     }
     if where := place(target):
         properties["place"] = where
+    if len(target.seen_from) > 1:
+        properties["seen_from"] = ", ".join(target.seen_from)
     if finding.waiver is not None:
         properties["waiver"] = f"until {finding.waiver.until}: {finding.waiver.reason}"
     if finding.attestation is not None:
         properties["attestation"] = f"until {finding.attestation.until}: {finding.attestation.statement}"
-    if finding.remedy is not NO_REMEDY:
+    if finding.remedy.state is not RemedyState.NONE:
         properties["remedy"] = str(finding.remedy.state)
     if finding.note and not finding.stands:
         properties["note"] = finding.note

@@ -1,6 +1,7 @@
 """Lines of styled pieces, and the two ways out: a rich console, and plain text.
 
-Both ways make every piece of text visible, so that no caller can forget it; markup is never interpreted.
+Both ways make every piece of text visible, so that no caller can forget it; markup is never interpreted, and no line
+holds what a CI server takes for a command to itself.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO, TypeAlias
+from typing import TYPE_CHECKING, TextIO, TypeAlias, TypeGuard
 
-from imagegate.report.safe import TEXT_LIMIT, visible
+from imagegate.report.safe import TEXT_LIMIT, inert, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +23,7 @@ Piece = str | tuple[str, str]
 """Text, or text and a rich style."""
 
 _NARROWEST = 24
+_ENDLESS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +44,49 @@ class PlainOut:
 
 
 def output(stream: TextIO, *, colour: bool, forced: bool = False) -> Out:
-    """The way out to ``stream``: rich on a terminal (``FORCE_COLOR`` makes one of anything), else plain."""
-    if not (forced or stream.isatty() or os.environ.get("FORCE_COLOR")):
+    """The way out to ``stream``: rich on a terminal, else plain; ``forced`` and ``FORCE_COLOR`` colour anything.
+
+    ``TERM=dumb`` is no terminal, and ``NO_COLOR`` takes the colours away from one. What is coloured but no terminal
+    (the log of a CI job) is neither wrapped nor redrawn.
+    """
+    forced = forced or bool(os.environ.get("FORCE_COLOR"))
+    real = stream.isatty() and os.environ.get("TERM") != "dumb"
+    if not (forced or real):
         return PlainOut(stream)
     from rich.console import Console  # noqa: PLC0415 - only for terminals
 
-    return Console(file=stream, force_terminal=True if forced else None, no_color=not colour)
+    return Console(
+        file=stream,
+        force_terminal=True if forced else None,
+        force_interactive=real,
+        no_color=None if colour else True,
+        width=None if real else _ENDLESS,
+    )
+
+
+def is_live(console: Out) -> TypeGuard[Console]:
+    """Whether what was shown can be drawn anew: a bar, a line that changes."""
+    return not isinstance(console, PlainOut) and console.is_interactive
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of output; continuation lines of a narrow terminal hang two further in."""
+    """One line of output; continuation lines of a narrow terminal hang two further in.
+
+    One that is ``whole`` is left for the terminal to wrap: a command, which is then copied without line ends in it.
+    """
 
     indent: int
     pieces: tuple[tuple[str, str], ...]
+    whole: bool = False
 
 
 BLANK = Line(0, ())
 
 
-def line(indent: int, *pieces: Piece) -> Line:
+def line(indent: int, *pieces: Piece, whole: bool = False) -> Line:
     """A line of pieces."""
-    return Line(indent, tuple((piece, "") if isinstance(piece, str) else piece for piece in pieces))
+    return Line(indent, tuple((piece, "") if isinstance(piece, str) else piece for piece in pieces), whole)
 
 
 def show(lines: Iterable[Line], console: Out) -> None:
@@ -80,8 +103,9 @@ def _rows(each: Line, console: Console) -> Iterable[Text]:
     from rich.text import Text  # noqa: PLC0415 - only for terminals
 
     margin = Text(" " * each.indent)
-    text = Text.assemble(*((_encodable(visible(piece, TEXT_LIMIT), console), style) for piece, style in each.pieces))
-    if each.indent + text.cell_len < console.width:
+    shown = ((inert(visible(piece, TEXT_LIMIT)), style) for piece, style in each.pieces)
+    text = Text.assemble(*((_encodable(piece, console), style) for piece, style in shown))
+    if each.whole or each.indent + text.cell_len < console.width:
         return [margin + text]
     width = max(_NARROWEST, console.width - each.indent - 3)
     first, *rest = text.wrap(console, width, overflow="fold") or [Text()]
@@ -98,4 +122,4 @@ def plain(lines: Iterable[Line]) -> Iterator[str]:
     """The same lines as text without colours, unwrapped, each with its line end."""
     for each in lines:
         text = "".join(visible(piece, TEXT_LIMIT) for piece, _ in each.pieces)
-        yield f"{' ' * each.indent}{text}".rstrip() + "\n"
+        yield inert(f"{' ' * each.indent}{text}").rstrip() + "\n"

@@ -1,20 +1,26 @@
-"""What is shown while a run works: a bar on a terminal, a line now and then elsewhere."""
+"""What is shown while a run works: a bar on a terminal, a line now and then elsewhere.
+
+Targets that keep a run waiting are named, the slowest first: below the bar after some seconds, in a log less and less
+often.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from imagegate.model import Step, Target
-from imagegate.report.lines import Line, PlainOut, line, show
+from imagegate.report.lines import Line, is_live, line, show
 from imagegate.report.safe import visible
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import Progress, TaskID
 
     from imagegate.report.lines import Out
@@ -23,6 +29,11 @@ _FEW = 20
 _QUARTERS = 4
 _SAME_REASON = 10
 _LINES = 100
+_PATIENCE_S = 5.0
+_LOG_PATIENCE_S = 15.0
+_SLOWEST = 3
+_NAME = 30
+_WIDE = 60
 
 
 @dataclass(slots=True)
@@ -36,11 +47,22 @@ class _Move:
 class TerminalProgress:
     """Shows the progress of a run on ``console``. Thread-safe; ``close`` (or ``with``) puts the terminal right.
 
-    Targets that could not be seen are a line each; of many with one reason only the first are named.
+    Targets that could not be seen are a line each; of many with one reason only the first are named. ``clock`` gives
+    seconds; ``wait(event, seconds)`` waits so long, and says whether the event came.
     """
 
-    def __init__(self, console: Out) -> None:
+    def __init__(
+        self,
+        console: Out,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+    ) -> None:
         self._console = console
+        self._clock = clock
+        self._wait = wait
+        self._pending: dict[str, tuple[str, float]] = {}
+        self._watch_over: threading.Event | None = None
         self._lock = threading.RLock()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -65,15 +87,47 @@ class TerminalProgress:
             self.close()
             self._total, self._count, self._named = total, 0, 0
             self._reasons.clear()
-            if total and not isinstance(self._console, PlainOut) and self._console.is_terminal:
-                self._bar = _bar(self._console)
+            if total and is_live(self._console):
+                self._bar = _bar(self._console, self.waiting_for)
                 self._task = self._bar.add_task("", total=total)
                 self._bar.start()
+
+    def began(self, target: Target) -> None:
+        """Remember since when the target is waited for."""
+        with self._lock:
+            self._pending[target.key] = (target.name, self._clock())
+            if self._watch_over is None and not is_live(self._console):
+                self._watch_over = threading.Event()
+                self._watch(self._watch_over)
+
+    def waiting_for(self, patience_s: float = _PATIENCE_S) -> str:
+        """Who keeps the run waiting for longer than that, the slowest first; nothing if nobody does."""
+        with self._lock:
+            now = self._clock()
+            late = [(name, now - since) for name, since in self._pending.values() if now - since >= patience_s]
+        if not late:
+            return ""
+        late.sort(key=lambda each: -each[1])
+        named = ", ".join(f"{visible(name, _NAME)} ({seconds:.0f} s)" for name, seconds in late[:_SLOWEST])
+        return f"waiting for {named}{f' and {len(late) - _SLOWEST:,} more' if len(late) > _SLOWEST else ''}"
+
+    def _watch(self, over: threading.Event) -> None:
+        """In a log, tell of who is waited for; after 15 s, 30 s, 1 min, 2 min … of one wait."""
+
+        def watch() -> None:
+            patience = _LOG_PATIENCE_S
+            while not self._wait(over, patience):
+                if told := self.waiting_for(_LOG_PATIENCE_S):
+                    self._say(line(0, f"{told}; looked at {self._count:,} of {self._total:,}"))
+                    patience *= 2
+
+        threading.Thread(target=watch, name="imagegate-progress", daemon=True).start()
 
     def looked(self, target: Target, reason: str | None) -> None:
         """Count one target; name it if something of it could not be seen."""
         with self._lock:
             self._count += 1
+            self._pending.pop(target.key, None)
             if reason is not None:
                 self._unseen(target, reason)
             if self._bar is not None and self._task is not None:
@@ -104,7 +158,7 @@ class TerminalProgress:
         with self._lock:
             what = f"{visible(target.name)}: {visible(step.summary)}"
             move = self._moving.setdefault((target.key, step.summary), _Move())
-            if not isinstance(self._console, PlainOut) and self._console.is_terminal:
+            if is_live(self._console):
                 if self._transfers is None:
                     self._transfers = _transfers(self._console)
                     self._transfers.start()
@@ -137,6 +191,10 @@ class TerminalProgress:
                 self._bar.stop()
                 self._bar = None
             self._moving.clear()
+            self._pending.clear()
+            if self._watch_over is not None:
+                self._watch_over.set()
+                self._watch_over = None
             self._end_transfers()
             unnamed = sum(self._reasons.values()) - self._named
             self._reasons.clear()
@@ -154,7 +212,7 @@ class TerminalProgress:
             show([text], self._console)
 
 
-def _bar(console: Console) -> Progress:
+def _bar(console: Console, waiting_for: Callable[[], str]) -> Progress:
     from rich.progress import (  # noqa: PLC0415 - only for terminals
         BarColumn,
         MofNCompleteColumn,
@@ -162,9 +220,20 @@ def _bar(console: Console) -> Progress:
         TextColumn,
         TimeElapsedColumn,
     )
+    from rich.text import Text  # noqa: PLC0415
 
-    columns = (TextColumn("looking at targets"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True, refresh_per_second=5)
+    class Bar(Progress):
+        """The bar, and below it who is waited for."""
+
+        def get_renderables(self) -> Iterator[RenderableType]:
+            yield from super().get_renderables()
+            if told := waiting_for():
+                yield Text(told, style="dim", no_wrap=True, overflow="ellipsis")
+
+    wide = console.width >= _WIDE
+    words = TextColumn("looking at targets" if wide else "looking")
+    columns = (words, BarColumn(bar_width=40 if wide else 8), MofNCompleteColumn(), TimeElapsedColumn())
+    return Bar(*columns, console=console, transient=True, refresh_per_second=5)
 
 
 def _transfers(console: Console) -> Progress:

@@ -41,6 +41,21 @@ def _shown(char: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+_COMMAND = re.compile(r"#(?=#\w*\[)")
+_LEADING = re.compile(r"^(\s*):(?=:)")
+
+
+def inert(text: str) -> str:
+    r"""``text`` without what CI servers take for commands to themselves where they find it in a log.
+
+    These are ``##[…]`` (GitHub, Azure), ``##vso[…]`` and ``##teamcity[…]`` anywhere in a line, and ``::`` at its
+    beginning (GitHub). One character of each is written as an escape. Idempotent.
+    """
+    if "##" in text:
+        text = _COMMAND.sub(r"\\x23", text)
+    return _LEADING.sub(r"\1\\x3a", text) if "::" in text else text
+
+
 def without_lone_surrogates(value: object) -> object:
     """A JSON value in which halves of surrogate pairs are written out: many JSON readers refuse them."""
     if isinstance(value, str):

@@ -5,18 +5,20 @@ Targets without a problem are only counted, unless ``verbose``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagegate.baseline import Change, Since
 from imagegate.model import Finding, RemedyState, Target, Verdict
 from imagegate.plan import Plan
+from imagegate.report.build import fingerprint
 from imagegate.report.lines import BLANK, Line, line, plain, show
 from imagegate.report.safe import visible
 from imagegate.report.steps import plan_lines, target_line
 from imagegate.report.summary import summary_lines
-from imagegate.report.words import REMEDY_WORDS, plural
+from imagegate.report.words import REMEDY_WORDS, afterwards, plural
 from imagegate.result import Result
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ SHOWN_TARGETS = 200
 """So many targets with a problem are shown on a terminal before the report is referred to; all with ``verbose``."""
 
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+_CHANGES = {Change.NEW: ("new", "bold red"), Change.CHANGED: ("changed", "bold yellow"), Change.SAME: ("old", "dim")}
 _MARGIN = 4
 
 
@@ -46,10 +49,13 @@ def render_result(
     verbose: bool = False,
     next_command: str | None = None,
     report_path: Path | None = None,
+    forms: Sequence[str] = (),
 ) -> None:
-    """Print the whole result."""
+    """Print the whole result; ``forms`` are further files beside those that ``report_path`` always has."""
     limit = None if verbose else SHOWN_TARGETS
-    lines = result_lines(result, verbose=verbose, limit=limit, next_command=next_command, report_path=report_path)
+    lines = result_lines(
+        result, verbose=verbose, limit=limit, next_command=next_command, report_path=report_path, forms=forms
+    )
     show(lines, console)
 
 
@@ -59,20 +65,26 @@ def render(result: Result, *, next_command: str | None = None) -> Iterator[str]:
 
 
 def result_lines(
-    result: Result, *, verbose: bool, limit: int | None, next_command: str | None, report_path: Path | None
+    result: Result,
+    *,
+    verbose: bool,
+    limit: int | None,
+    next_command: str | None,
+    report_path: Path | None,
+    forms: Sequence[str] = (),
 ) -> Iterator[Line]:
     """All lines of a result."""
     groups = _by_target(result.findings)
     shown = groups if verbose else {key: group for key, group in groups.items() if any(map(_worth_a_look, group))}
     plans = {plan.target.key: plan for plan in result.plans}
     for key, group in islice(shown.items(), limit):
-        yield from _target_lines(group, plans.get(key), verbose=verbose)
+        yield from _target_lines(group, plans.get(key), since=result.since, verbose=verbose)
         yield BLANK
     if limit is not None and len(shown) > limit:
         yield line(0, f"… and {plural(len(shown) - limit, 'more target')} with a problem: see the report")
         yield BLANK
     yield from summary_lines(
-        result, quiet_targets=len(groups) - len(shown), next_command=next_command, report_path=report_path
+        result, quiet_targets=len(groups) - len(shown), next_command=next_command, report_path=report_path, forms=forms
     )
 
 
@@ -87,12 +99,14 @@ def _worth_a_look(finding: Finding) -> bool:
     return finding.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
 
 
-def _target_lines(group: Sequence[Finding], plan: Plan | None, *, verbose: bool) -> Iterator[Line]:
+def _target_lines(
+    group: Sequence[Finding], plan: Plan | None, *, since: Callable[[Finding], Since | None], verbose: bool
+) -> Iterator[Line]:
     target: Target = group[0].target
     yield target_line(target)
     for finding in group:
         if finding.verdict is Verdict.FAIL:
-            yield from _fail_lines(finding)
+            yield from _fail_lines(finding, since(finding))
     yield from _unknown_lines(group)
     if plan is not None and (plan.steps or plan.refusals):
         yield line(2, ("the plan", "bold"))
@@ -100,15 +114,14 @@ def _target_lines(group: Sequence[Finding], plan: Plan | None, *, verbose: bool)
     yield from _quiet_lines(group, verbose=verbose)
 
 
-def _fail_lines(finding: Finding) -> Iterator[Line]:
+def _fail_lines(finding: Finding, since: Since | None) -> Iterator[Line]:
     check = finding.check
     word, style = _word(finding)
     severity = str(check.severity)
-    yield line(2, (word, style), " ", (severity, _STYLES[severity]), f" {check.id}: {check.title}")
-    for each in finding.violations:
-        yield line(_MARGIN, (visible(each.subject), "bold"), f": {each.actual}, expected {each.expected}")
-        if each.hint:
-            yield line(_MARGIN + 2, ("hint: ", "dim"), each.hint)
+    change = () if since is None else (" ", _CHANGES[since.change])
+    name = ("  " + fingerprint(finding), "dim")
+    yield line(2, (word, style), *change, " ", (severity, _STYLES[severity]), f" {check.id}: {check.title}", name)
+    yield from _mended_lines(finding) if finding.fixed else _wrong_lines(finding)
     yield from _note_lines(finding)
     if (waiver := finding.waiver) is not None:
         ticket = f" ({waiver.ticket})" if waiver.ticket else ""
@@ -117,6 +130,29 @@ def _fail_lines(finding: Finding) -> Iterator[Line]:
     if state in {RemedyState.FAILED, RemedyState.NOT_VERIFIED, RemedyState.REFUSED}:
         reason = f": {finding.remedy.reason}" if finding.remedy.reason else ""
         yield line(_MARGIN, (REMEDY_WORDS[state], "red"), reason)
+    elif finding.fixed and finding.remedy.reason:
+        yield line(_MARGIN, (REMEDY_WORDS[state], "green"), f": {finding.remedy.reason}")
+    if (now := afterwards(finding)) is not None:
+        yield line(_MARGIN, ("after: ", "dim"), now)
+
+
+def _wrong_lines(finding: Finding) -> Iterator[Line]:
+    for each in finding.violations:
+        yield line(_MARGIN, (visible(each.subject), "bold"), f": {each.actual}, expected {each.expected}")
+        if each.hint:
+            yield line(_MARGIN + 2, ("hint: ", "dim"), each.hint)
+
+
+def _mended_lines(finding: Finding) -> Iterator[Line]:
+    """What was wrong, and that it is as expected now: a look said so, or the fail would not count as fixed."""
+    after = finding.remedy.after
+    gone = after is not None and after.verdict is Verdict.NOT_APPLICABLE
+    for each in finding.violations:
+        now = "does not matter any more" if gone else each.expected
+        yield line(
+            _MARGIN, (visible(each.subject), "bold"), ": before: ", (visible(each.actual), "red"), " / after: ",
+            (visible(now), "green"),
+        )  # fmt: skip
 
 
 def _word(finding: Finding) -> tuple[str, str]:

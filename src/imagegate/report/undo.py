@@ -43,8 +43,10 @@ def undo_lines(result: UndoResult) -> Iterator[Line]:
             word = _WORDS[item.fate]
             why = "" if item.fate is Fate.TAKEN_BACK or not item.reason else f": {item.reason}"
             yield line(2, word, f" {_what(item)}{why}")
-            if item.fate is Fate.TAKEN_BACK and item.step is not None and item.step.then:
-                yield line(6, ("then: ", "dim"), item.step.then)
+            if item.fate is Fate.TAKEN_BACK and item.step is not None:
+                yield line(6, ("by: ", "dim"), item.step.summary)
+                if item.step.then:
+                    yield line(6, ("then: ", "dim"), item.step.then)
         yield BLANK
     for text in result.warnings:
         yield line(0, ("warning", "yellow"), f" {text}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from imagegate.model import Finding, Kind, RemedyState, Target
+from imagegate.model import Finding, Kind, RemedyState, Target, Verdict
 from imagegate.result import ExitCode, Result
 
 EXIT_WORDS = {
@@ -21,6 +21,15 @@ EXIT_WORDS = {
     ExitCode.FIX_FAILED: "a fix failed, stopped part way, was not verified, or a limit was exceeded",
 }
 
+TOLERATED = "what stands is tolerated (--fail-on, --max-unknown): it proves no compliance"
+INCOMPLETE = "nothing that was judged failed, but this run is not complete: it proves no compliance"
+
+OF_OLD_FAILS = {
+    ExitCode.COMPLIANT: "nothing new fails (--fail-on-new); {old}: it proves no compliance",
+    ExitCode.FAIL: "a new fail stands (--fail-on-new); {old} as well",
+    ExitCode.UNKNOWN: "no new fail stands (--fail-on-new; {old}), but something could not be seen",
+}
+
 REMEDY_WORDS = {
     RemedyState.MANUAL: "a person has to do this",
     RemedyState.PLANNED: "can be fixed",
@@ -31,16 +40,43 @@ REMEDY_WORDS = {
     RemedyState.FAILED: "fix failed",
 }
 
+_TRIED = frozenset({RemedyState.APPLIED, RemedyState.NOT_VERIFIED, RemedyState.FAILED})
+_WRONG_SHOWN = 5
+
 
 def meaning(result: Result) -> str:
     """The exit code in words; a run is called compliant only if it is complete and nothing was tolerated."""
     if result.story is not None and result.story.meaning is not None:
         return result.story.meaning
+    code, old = result.exit_code, result.old_fails
+    if old and code in OF_OLD_FAILS:
+        stand = "stands" if old == 1 else "stand"
+        return OF_OLD_FAILS[code].format(old=f"{plural(old, 'old fail')} {stand}")
     if result.exit_code is ExitCode.COMPLIANT and result.tolerated:
-        return "what stands is tolerated (--fail-on, --max-unknown): it proves no compliance"
+        return TOLERATED
     if result.exit_code is ExitCode.COMPLIANT and not result.complete:
-        return "nothing that was judged failed, but this run is not complete: it proves no compliance"
+        return INCOMPLETE
     return EXIT_WORDS[result.exit_code]
+
+
+def afterwards(finding: Finding) -> str | None:
+    """What was seen of a finding that is not fixed, once something was attempted on its target.
+
+    None where nothing was, or where it only says again what the finding says and nothing was done for it.
+    """
+    after = finding.remedy.after
+    if after is None or finding.fixed:
+        return None
+    same = (after.verdict, after.violations) == (finding.verdict, finding.violations)
+    if same and finding.remedy.state not in _TRIED:
+        return None
+    if after.verdict is Verdict.FAIL:
+        wrong = [f"{each.subject}: {each.actual}" for each in after.violations[:_WRONG_SHOWN]]
+        more = len(after.violations) - len(wrong)
+        return "; ".join(wrong) + (f" (and {more:,} more)" if more else "")
+    if after.verdict is Verdict.PASS:
+        return "as required"
+    return f"{'could not be seen' if after.verdict is Verdict.UNKNOWN else 'no longer applies'}: {after.reason}"
 
 
 def tool_version() -> str:

@@ -15,7 +15,8 @@ class Call:
     ``path`` starts at the service's root and is already quoted. ``accepts`` are the status codes of success;
     ``already`` those which say that the wished state is there (another one was quicker): the fresh look decides.
     ``claim`` is a name that only one target of a region may take in one run: two look, find it free, and both write.
-    ``headers`` go with the request, beside the content type.
+    ``headers`` go with the request, beside the content type. ``project`` is the one as which it must be sent, with the
+    credentials of an entry of its own and no others; None for those that the target is looked at with.
     """
 
     service: Literal["image", "compute", "volume"]
@@ -27,6 +28,7 @@ class Call:
     already: frozenset[int] = frozenset()
     claim: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    project: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

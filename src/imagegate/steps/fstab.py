@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from imagegate.model import Facts, Probe, Step
 from imagegate.probes.file import FileKind
@@ -20,6 +20,8 @@ class CommentFstab(GuestStep):
 
     Right before the change each line must still be the one that was looked at. What is mounted stays mounted.
     """
+
+    no_way_back: ClassVar[str] = "none of these lines was seen before"
 
     fstab: FstabProbe
     lines: tuple[tuple[int, str], ...]
@@ -49,10 +51,16 @@ class CommentFstab(GuestStep):
         return (entry.line, entry.mount_point) in self.lines
 
     def inverse(self, before: Facts) -> Step | None:
+        """Takes back the lines that were not so before."""
+        here = before[self.fstab].entries if self.commented else before[self.fstab].parked
+        lines = tuple((one.line, one.mount_point) for one in here if self._mine(one))
+        if not lines:
+            return None
         verb, back = ("put in force again", "comment out") if self.commented else ("comment out", "put in force again")
-        places = ", ".join(f"line {line} ({point})" for line, point in self.lines)
+        places = ", ".join(f"line {line} ({point})" for line, point in lines)
         return replace(
             self,
+            lines=lines,
             commented=not self.commented,
             summary=f"{self.fstab.path}: {verb} {places}",
             why=f"takes back: {self.summary}",

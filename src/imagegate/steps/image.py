@@ -102,6 +102,11 @@ class SetVisibility(ImageStep):
         hidden = tuple(member.project for member in seen[MEMBERS].members) if self.visibility == "private" else ()
         return (seen[IMAGE].id, seen[IMAGE].visibility, hidden)
 
+    @property
+    def reveals(self) -> tuple[Probe[Any], ...]:
+        """Glance keeps the rows of members and shows them only while the image is shared."""
+        return (MEMBERS,) if self.visibility == "shared" else ()
+
     def simulate(self, seen: Facts) -> Facts:
         return seen.with_fact(IMAGE, replace(seen[IMAGE], visibility=self.visibility))
 

@@ -92,6 +92,22 @@ class _TaskStep(WindowsStep):
         tasks = tuple(sorted([*others, *mine], key=lambda task: task.name))
         return seen.with_fact(self.tasks, replace(fact, tasks=tasks, total=fact.total + len(tasks) - len(fact.tasks)))
 
+    def _taken_back(self, kind: type[_TaskStep], verb: str, *, level: Level, undo: str) -> _TaskStep:
+        """The step of the other kind for the same task."""
+        return kind(
+            tasks=self.tasks,
+            name=self.name,
+            description=self.description,
+            command=self.command,
+            arguments=self.arguments,
+            subject=self.subject,
+            summary=f"{verb} the task {self.name}",
+            level=level,
+            phase=self.phase,
+            why=f"takes back: {self.summary}",
+            undo=undo,
+        )
+
     @property
     def _registered(self) -> ScheduledTask:
         """The task as it is listed once it is registered."""
@@ -157,19 +173,7 @@ class RegisterTask(_TaskStep):
     def inverse(self, before: Facts) -> Step | None:
         if self._named(before) != ((), ()):
             return None
-        return DeleteTask(
-            tasks=self.tasks,
-            name=self.name,
-            description=self.description,
-            command=self.command,
-            arguments=self.arguments,
-            subject=self.subject,
-            summary=f"delete the task {self.name}",
-            level=Level.DISRUPTIVE,
-            phase=self.phase,
-            why=f"takes back: {self.summary}",
-            undo="register it again",
-        )
+        return self._taken_back(DeleteTask, "delete", level=Level.DISRUPTIVE, undo="register it again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,19 +194,7 @@ class DeleteTask(_TaskStep):
     def inverse(self, before: Facts) -> Step | None:
         if self._named(before) != ((self._registered,), ()):
             return None
-        return RegisterTask(
-            tasks=self.tasks,
-            name=self.name,
-            description=self.description,
-            command=self.command,
-            arguments=self.arguments,
-            subject=self.subject,
-            summary=f"register the task {self.name}",
-            level=self.level,
-            phase=self.phase,
-            why=f"takes back: {self.summary}",
-            undo=delete_task(self.name),
-        )
+        return self._taken_back(RegisterTask, "register", level=self.level, undo=delete_task(self.name))
 
 
 def delete_task(name: str) -> str:

@@ -29,10 +29,18 @@ def ours(*members: str, since: str | None = EXACTLY, **change) -> Facts:
     return given({IMAGE: replace(OURS, **change), MEMBERS: MembersFact(members=listed)})
 
 
-def theirs(status: str | None, since: str | None = EXACTLY, **change) -> Facts:
-    """Another project's image and our own row."""
-    row = MembershipFact(project="p-web", status=status, since=since)
-    return given({IMAGE: replace(THEIRS, **change), MEMBERSHIP: row})
+def theirs(*answers: str, since: str | None = EXACTLY, **change) -> Facts:
+    """Another project's image and what our project p-web, or ``project/status``, answered."""
+    rows = (answer.rpartition("/") for answer in answers)
+    listed = tuple(Member(project=project or "p-web", status=status, since=since) for project, _, status in rows)
+    return given({IMAGE: replace(THEIRS, **change), MEMBERSHIP: MembershipFact(members=listed)})
+
+
+def both(*members: str, receivers: tuple[str, ...], since: str | None = EXACTLY, **change) -> Facts:
+    """Our image, seen by its owner and by receivers of ours."""
+    seen = ours(*members, since=since, **change)
+    rows = tuple(one for one in seen[MEMBERS].members if one.project in receivers)
+    return given({IMAGE: seen[IMAGE], MEMBERS: seen[MEMBERS], MEMBERSHIP: MembershipFact(members=rows)})
 
 
 def member(project: str, actual: str):
@@ -40,18 +48,19 @@ def member(project: str, actual: str):
     return wrong(f"member {project}", "accepted", actual)
 
 
-def us(actual: str):
-    """The violation of our own answer."""
-    return wrong("our project", "accepted", actual)
-
-
 def asked(project: str) -> tuple[str, Level]:
     """What the owner does."""
     return (f"ask the people of member {project} of image i-1 to accept it, or remove the member", Level.MANUAL)
 
 
-ACCEPT = ("accept image i-1 of project p-owner", Level.DISRUPTIVE)
-DECIDE = ("accept image i-1, or ask project p-owner to share it no more", Level.MANUAL)
+def accept(project: str = "p-web") -> tuple[str, Level]:
+    """What the receiver does."""
+    return (f"accept image i-1 of project p-owner for project {project}", Level.DISRUPTIVE)
+
+
+def decide(project: str = "p-web") -> tuple[str, Level]:
+    """What the receiver's people do."""
+    return (f"accept image i-1 as project {project}, or let project p-owner share it no more", Level.MANUAL)
 
 TABLE = Table(
     "catalog-members-accepted",
@@ -74,8 +83,17 @@ TABLE = Table(
             name="a word that nobody knows", seen=ours("p-a/maybe"),
             violations=(member("p-a", "maybe, and still has access"),),
         ),
-        Fails(name="pending with us too long", seen=theirs("pending", LATE), violations=(us(PENDING),)),
-        Fails(name="rejected by us", seen=theirs("rejected"), violations=(us(REJECTED),)),
+        Passes(name="accepted by us all", seen=theirs("p-a/accepted", "p-b/accepted")),
+        Fails(name="pending with us too long", seen=theirs("pending", since=LATE), violations=(member("p-web", PENDING),)),
+        Fails(name="rejected by us", seen=theirs("rejected"), violations=(member("p-web", REJECTED),)),
+        Fails(
+            name="rejected by one of ours", seen=theirs("p-a/accepted", "p-b/rejected", "p-c/pending"),
+            violations=(member("p-b", REJECTED),),
+        ),
+        Fails(
+            name="seen from both sides, it is one violation", seen=both("p-a/rejected", receivers=("p-a",)),
+            violations=(member("p-a", REJECTED),),
+        ),
         Unknown(
             name="nobody knows since when", seen=ours("p-a/pending", since="soon"),
             reason="a member is pending, and it does not say since when",
@@ -94,17 +112,34 @@ TABLE = Table(
             name="private", seen=ours(visibility="private"), reason="the image is private: nobody has to accept it",
         ),
         NotApplicable(
-            name="public", seen=theirs(None, visibility="public"), reason="the image is public: nobody has to accept it",
+            name="public", seen=theirs(visibility="public"), reason="the image is public: nobody has to accept it",
         ),
         NotApplicable(
-            name="seen by an administrator", seen=theirs(None), reason="the image is not shared with this project",
+            name="seen by an administrator", seen=theirs(), reason="the image is shared with no project of ours",
         ),
         NotApplicable(name="on its way out", seen=ours(status="pending_delete"), reason="the image is pending_delete"),
-        Fixes(name="pending with us", seen=theirs("pending", LATE), want=FROM, steps=(ACCEPT,)),
-        Fixes(name="rejected by us", seen=theirs("rejected"), want=FROM, steps=(ACCEPT,)),
+        Fixes(name="pending with us", seen=theirs("pending", since=LATE), want=FROM, steps=(accept(),)),
+        Fixes(name="rejected by us", seen=theirs("rejected"), want=FROM, steps=(accept(),)),
+        Fixes(
+            name="by each of ours for itself", seen=theirs("p-a/rejected", "p-b/accepted", "p-c/rejected"), want=FROM,
+            steps=(accept("p-a"), accept("p-c")),
+        ),
+        Fixes(
+            name="seen from both sides, the receiver accepts", seen=both("p-a/rejected", receivers=("p-a",)), want=FROM,
+            steps=(accept("p-a"),),
+        ),
         ByHand(
-            name="from somebody else", seen=theirs("pending", LATE), want={"accept_from": ["p-other"]}, steps=(DECIDE,),
-            left=("our project",),
+            name="seen from both sides, another member is not ours",
+            seen=both("p-a/rejected", "p-b/rejected", receivers=("p-a",)), want=FROM,
+            steps=(accept("p-a"), asked("p-b")), left=("member p-b",),
+        ),
+        ByHand(
+            name="seen from both sides, the policy accepts nothing of ours",
+            seen=both("p-a/rejected", receivers=("p-a",)), steps=(decide("p-a"),), left=("member p-a",),
+        ),
+        ByHand(
+            name="from somebody else", seen=theirs("pending", since=LATE), want={"accept_from": ["p-other"]},
+            steps=(decide(),), left=("member p-web",),
         ),
         ByHand(
             name="the owner cannot answer", seen=ours("p-a/rejected", "p-b/pending", since=LATE), want=FROM,
@@ -119,9 +154,9 @@ TABLE = Table(
 test_case, test_table_is_complete = TABLE.tests()
 
 
-@pytest.mark.parametrize("change", [{"mine": True}, {"owner": "p-thief"}])
-def test_an_image_that_has_another_owner_by_now_is_not_accepted(change):
-    seen = theirs("pending", LATE)
+@pytest.mark.parametrize("owner", ["p-web", "p-thief"])
+def test_an_image_that_has_another_owner_by_now_is_not_accepted(owner):
+    seen = theirs("pending", since=LATE)
     [step] = TABLE.subject.plan(seen, TABLE.subject.params(**FROM))
     with pytest.raises(StepRefused, match="nothing was written"):
-        step.basis(seen.with_fact(IMAGE, replace(seen[IMAGE], **change)))
+        step.basis(seen.with_fact(IMAGE, replace(seen[IMAGE], owner=owner)))

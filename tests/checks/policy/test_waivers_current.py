@@ -10,21 +10,24 @@ from imagegate.probes import WAIVERS, WaiversFact, WaiverUse
 TODAY = NOW.date()
 
 
-def use(days: int, used: int = 1, what: str = "waiver", line: int = 10) -> WaiverUse:
+def use(days: int, used: int = 1, what: str = "waiver", line: int = 10, matches: int = 1) -> WaiverUse:
     """A permission that ends so many days from today."""
+    until = TODAY + timedelta(days=days)
     return WaiverUse(
-        what=what, check="catalog-image-protected", until=TODAY + timedelta(days=days), used=used, line=line
-    )
+        what=what, check="catalog-image-protected", until=until, used=used, line=line, matches=matches
+    )  # fmt: skip
 
 
 def audit(*uses: WaiverUse, complete: bool = True) -> Facts:
     """How the permissions of a policy fared."""
-    return given({WAIVERS: WaiversFact(waivers=uses, complete=complete)})
+    return given({WAIVERS: WaiversFact(waivers=uses, complete=complete, most=20)})
 
 
 NAME = "waiver of catalog-image-protected (line 10)"
 EXPIRED = wrong(NAME, "in force", "expired on 2026-11-21")
 UNUSED = wrong(NAME, "used", "no finding needs it")
+BROAD = wrong(NAME, "at most 20 targets", "it matches 21")
+NARROW = (f"narrow the {NAME}, or raise limits.waiver_targets", Level.MANUAL)
 RENEW = (f"renew the {NAME} with its approver, or delete it", Level.MANUAL)
 DELETE = (f"delete the {NAME}", Level.MANUAL)
 
@@ -66,6 +69,13 @@ TABLE = Table(
                 wrong("attestation of catalog-image-protected (line 10)", "in force", "expired on 2026-11-21"),
             ),
         ),
+        Passes(name="matches as many as it may", seen=audit(use(100, matches=20))),
+        Passes(name="an attestation of many", seen=audit(use(100, what="attestation", matches=500))),
+        Fails(name="matches one too many", seen=audit(use(100, matches=21)), violations=(BROAD,)),
+        Fails(name="and ends soon", seen=audit(use(1, matches=21), complete=False), violations=(BROAD,)),
+        Fails(name="expired and over-broad is expired", seen=audit(use(-1, matches=21)), violations=(EXPIRED,)),
+        Fails(name="over-broad and not used is not used", seen=audit(use(9, 0, matches=21)), violations=(UNUSED,)),
+        ByHand(name="over-broad", seen=audit(use(100, matches=1234)), steps=(NARROW,), left=(NAME,)),
         ByHand(name="expired", seen=audit(use(-1)), steps=(RENEW,), left=(NAME,)),
         ByHand(name="not used", seen=audit(use(100, used=0)), steps=(DELETE,), left=(NAME,)),
         ByHand(name="both", seen=audit(use(-1), use(9, used=0)), steps=(RENEW, DELETE), left=(NAME, NAME)),

@@ -110,11 +110,11 @@ def test_large_read(shell, tmp_path) -> None:
     assert fact.digest is not None
 
 
-def test_every_kind(shell, tmp_path) -> None:
+def test_every_kind(shell, tmp_path, monkeypatch) -> None:
     (tmp_path / "folder").mkdir(mode=0o750)
     os.mkfifo(tmp_path / "fifo", 0o640)
     with socket.socket(socket.AF_UNIX) as listener:
-        os.chdir(tmp_path)
+        monkeypatch.chdir(tmp_path)  # the path of a socket must be short
         listener.bind("socket")
     (tmp_path / "file").write_text("x")
     (tmp_path / "file").chmod(0o4711)

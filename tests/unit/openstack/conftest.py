@@ -61,6 +61,9 @@ class FakeCloud:
         self.flavors: list[dict[str, Any]] = []
         self.members: dict[str, list[dict[str, Any]]] = {}
         self.tokens: set[str] = set()
+        self.projects: dict[str, str] = {}
+        self.others: set[str] = set()
+        """Projects whose private images PROJECT does not see; it sees those of all others, as an administrator does."""
         self.log: list[Request] = []
         self.strange: list[str] = []
         self.hooks: list[Callable[[Request], Reply | None]] = []
@@ -128,6 +131,10 @@ class FakeCloud:
 
         self.on(hook)
 
+    def asks(self, request: Request) -> str:
+        """The project of the token that came with a request."""
+        return self.projects.get(request.headers.get("x-auth-token", ""), PROJECT)
+
     def sent(self, method: str, ending: str) -> int:
         return sum(1 for one in self.log if one.method == method and one.path.endswith(ending))
 
@@ -172,7 +179,7 @@ class FakeCloud:
         pieces = request.path.strip("/").split("/")
         if request.method == "GET" and pieces[:1] == ["images-of"] and pieces[2:4] == ["v2", "images"]:
             return self.glance(request, pieces[4:])
-        if request.method == "GET" and pieces[:1] == ["nova"] and pieces[2:4] == ["v2", PROJECT]:
+        if request.method == "GET" and pieces[:1] == ["nova"] and pieces[2:4] == ["v2", self.asks(request)]:
             return self.nova(request, pieces[4:])
         if request.method == "GET" and pieces[:2] == ["v3", "projects"]:
             return Reply(403, {"error": {"message": "You are not authorized", "code": 403}})
@@ -185,24 +192,26 @@ class FakeCloud:
             return Reply(401, {"error": {"message": "The request you have made requires authentication.", "code": 401}})
         token = uuid.uuid4().hex
         self.tokens.add(token)
+        project = request.body["auth"].get("scope", {}).get("project", {}).get("id", PROJECT)
+        self.projects[token] = project
         body = {
             "token": {
                 "methods": ["password"],
                 "user": {"id": "u1", "name": "auditor", "domain": {"id": "default", "name": "Default"}},
-                "project": {"id": PROJECT, "name": "golden", "domain": {"id": "default", "name": "Default"}},
+                "project": {"id": project, "name": "golden", "domain": {"id": "default", "name": "Default"}},
                 "roles": [{"id": "r1", "name": "reader"}],
                 "issued_at": "2026-06-01T00:10:20.000123Z",
                 "expires_at": time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(time.time() + 3600)),
-                "catalog": self.catalog(),
+                "catalog": self.catalog(project),
             }
         }
         return Reply(201, body, headers={"X-Subject-Token": token})
 
-    def catalog(self) -> list[dict[str, Any]]:
+    def catalog(self, project: str = PROJECT) -> list[dict[str, Any]]:
         paths = {
             "image": "/images-of/{}",
-            "compute": f"/nova/{{}}/v2/{PROJECT}",
-            "volumev2": f"/cinder/{{}}/v2/{PROJECT}",
+            "compute": f"/nova/{{}}/v2/{project}",
+            "volumev2": f"/cinder/{{}}/v2/{project}",
         }
         return [
             {
@@ -222,7 +231,10 @@ class FakeCloud:
         if not rest:
             wanted = request.query.get("os_hidden") == "true"
             answers = ("accepted",) if request.query.get("member_status") != "all" else ("accepted", "pending", "rejected")
-            rows = [one for one in self.images if bool(one.get("os_hidden")) is wanted and self.lists(one, answers)]
+            whose = self.asks(request)
+            rows = [
+                one for one in self.images if bool(one.get("os_hidden")) is wanted and self.lists(one, answers, whose)
+            ]
             page, problem = self.page(rows, request.query)
             if page is None:
                 return html(400, problem)
@@ -233,6 +245,8 @@ class FakeCloud:
         image = next((one for one in self.images if one["id"] == rest[0]), None)
         if image is None:
             return html(404, f"No image found with ID {rest[0]}")
+        if rest[1:] == ["members"] and image["owner"] != self.asks(request):
+            return html(403, "Not allowed to list members")
         if rest[1:] == ["members"]:
             return Reply(json={"members": self.members.get(rest[0], []), "schema": "/v2/schemas/members"})
         if rest[1:2] == ["members"]:
@@ -240,11 +254,15 @@ class FakeCloud:
             return html(404, f"{rest[2]} not found in the member list") if row is None else Reply(json=row)
         return Reply(json=image)
 
-    def lists(self, image: dict[str, Any], answers: tuple[str, ...]) -> bool:
-        """Whether the default list has an image: of other projects' shared ones those that ours has so answered."""
-        if image["owner"] == PROJECT or image["visibility"] != "shared" or image["id"] not in self.members:
+    def lists(self, image: dict[str, Any], answers: tuple[str, ...], whose: str) -> bool:
+        """Whether the default list has an image: of other projects' shared ones those that this one has so answered."""
+        if image["owner"] == whose or image["visibility"] not in {"shared", "private"}:
             return True
-        return any(row["member_id"] == PROJECT and row["status"] in answers for row in self.members[image["id"]])
+        if image["visibility"] == "private":
+            return whose == PROJECT and image["owner"] not in self.others
+        if image["id"] not in self.members:
+            return whose == PROJECT
+        return any(row["member_id"] == whose and row["status"] in answers for row in self.members[image["id"]])
 
     def nova(self, request: Request, rest: list[str]) -> Reply:
         rows = {"servers": self.servers, "flavors": self.flavors}.get(rest[0], [])

@@ -50,12 +50,12 @@ def test_a_server_that_does_not_know_a_parameter_is_asked_without_it(cloud, tran
 def test_our_own_row(transport, received, kit):
     ident = received()
     fact = look(transport, discovered(transport)[ident]).value
-    assert (fact.project, fact.status, fact.since) == (kit.PROJECT, "pending", UPDATED)
+    assert [(row.project, row.status, row.since) for row in fact.members] == [(kit.PROJECT, "pending", UPDATED)]
 
 
 def test_since_it_was_created_where_it_was_never_changed(transport, received):
     ident = received(updated_at=None)
-    assert look(transport, discovered(transport)[ident]).value.since == CREATED
+    assert look(transport, discovered(transport)[ident]).value.members[0].since == CREATED
 
 
 @pytest.mark.parametrize("fields", [{}, {"owner": OTHER, "visibility": "public"}])
@@ -64,7 +64,7 @@ def test_nobody_is_asked_where_there_can_be_no_row(cloud, transport, fields):
     target = discovered(transport)[ident]
     before = transport.requests
     assert transport.at_hand(target, [IMAGE, MEMBERS, MEMBERSHIP])
-    assert look(transport, target).value.status is None
+    assert look(transport, target).value.members == ()
     assert transport.requests == before
 
 
@@ -72,7 +72,7 @@ def test_an_image_that_an_administrator_sees_is_shared_with_others(cloud, transp
     image = cloud.image(owner=OTHER, visibility="shared")
     target = discovered(transport)[image["id"]]
     assert not transport.at_hand(target, [MEMBERSHIP])
-    assert look(transport, target).value.status is None
+    assert look(transport, target).value.members == ()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_accepting_is_one_request_as_ourselves(cloud, transport, received, kit):
     ident = received()
     target = discovered(transport)[ident]
     said = {"subject": "s", "summary": "accept", "level": Level.DISRUPTIVE, "phase": Phase.ADD_MEMBERS, "why": "w"}
-    step = AcceptImage(owner=OTHER, **said)
+    step = AcceptImage(owner=OTHER, project=kit.PROJECT, **said)
 
     def accept(request):
         if request.method != "PUT":

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from imagegate.model import Seen, Unseen
-from imagegate.probes import ORIGIN, SERVER, OriginImageFact
+from imagegate.probes import ORIGIN, SERVER, SOURCE_IMAGE, OriginImageFact
 
 METADATA = {
     "os_type": "Windows",
@@ -78,6 +78,20 @@ def test_what_is_not_there_is_none(cloud, transport, win):
     fact = seen(transport, win(cloud.image(name=None, release_date="", description=None), metadata={}))
     assert (fact.release_date, fact.name, fact.description) == (None, None, None)
     assert (fact.server_name, fact.server_description) == (None, None)
+
+
+@pytest.mark.parametrize("os_type", [None, ""])
+def test_an_os_that_the_image_does_not_say_is_unseen(cloud, win, os_type):
+    target = win(cloud.image(**{**ORIGINAL, "os_type": os_type}), metadata={})
+    assert ("os" in target.attributes, "os" in target.unseen) == (False, True)
+
+
+def test_origin_and_source_of_a_server_cost_one_request(cloud, transport, win):
+    image = cloud.image(**ORIGINAL)
+    target = win(image)
+    facts = transport.look(target, [ORIGIN, SOURCE_IMAGE], timeout_s=5, fresh=False)
+    assert facts[ORIGIN].name == facts[SOURCE_IMAGE].image.name == ORIGINAL["name"]
+    assert cloud.sent("GET", f"/v2/images/{image['id']}") == 1
 
 
 def test_a_release_date_that_is_no_text_is_shown_as_it_is(cloud, transport, win):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from rich.cells import cell_len
 from rich.console import Console
 from tests.golden import cases
 
 from imagegate import Level, Phase, steps
+from imagegate.report.lines import PlainOut
 from imagegate.report.progress import TerminalProgress
 
 STEP = steps.StopServer(
@@ -126,3 +131,79 @@ def test_an_interrupt_leaves_no_bar_of_a_copy() -> None:
     progress.moved(cases.instance("web", 1), COPY, 1, 4)
     progress.close()
     assert file.getvalue().count("\x1b[?25h") == 1
+
+
+class Clock:
+    """Seconds that pass when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def waited(log: list[float], clock: Clock, until: float):
+    def wait(over: threading.Event, seconds: float) -> bool:
+        log.append(seconds)
+        clock.now += seconds
+        return clock.now > until
+
+    return wait
+
+
+def test_a_log_names_who_is_waited_for_less_and_less_often() -> None:
+    clock, waits, file = Clock(), [], io.StringIO()
+    done = threading.Event()
+
+    def wait(over: threading.Event, seconds: float) -> bool:
+        if waited(waits, clock, 120)(over, seconds):
+            done.set()
+            return True
+        return False
+
+    progress = TerminalProgress(PlainOut(file), clock=clock, wait=wait)
+    progress.looking(5)
+    for number in range(5):
+        progress.began(cases.instance(f"web-{number}", number))
+        if number == 0:
+            assert done.wait(60)
+    assert waits == [15, 15 * 2, 15 * 4, 15 * 8]
+    assert file.getvalue().splitlines() == [
+        f"waiting for web-0 ({seconds} s); looked at 0 of 5" for seconds in (15, 45, 105)
+    ]
+    assert progress.waiting_for(5) == "waiting for web-0 (225 s)"
+    clock.now += 10
+    assert progress.waiting_for(5) == "waiting for web-0 (235 s), web-1 (10 s), web-2 (10 s) and 2 more"
+    progress.looked(cases.instance("web-0", 0), None)
+    assert "web-0" not in progress.waiting_for(5)
+    progress.close()
+    assert progress.waiting_for(0) == ""
+
+
+def test_nobody_is_named_before_some_seconds_have_passed() -> None:
+    clock = Clock()
+    progress = TerminalProgress(PlainOut(io.StringIO()), clock=clock, wait=lambda over, seconds: True)
+    progress.looking(1)
+    progress.began(cases.instance("web\x1b[2J", 0))
+    clock.now = 4.9
+    assert progress.waiting_for() == ""
+    clock.now = 5
+    assert progress.waiting_for() == r"waiting for web\x1b[2J (5 s)"
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_bar_and_who_is_waited_for_fit_the_terminal(width: int) -> None:
+    clock, file = Clock(), io.StringIO()
+    console = Console(file=file, force_terminal=True, width=width, _environ={})
+    with TerminalProgress(console, clock=clock) as progress:
+        progress.looking(1000)
+        for number in range(6):
+            progress.began(cases.instance(f"골든-이미지-{number}", number))
+        clock.now = 30
+        progress.looked(cases.image("golden", 9), None)
+        progress._bar.refresh()  # type: ignore[union-attr]
+    rows = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue()).replace("\r", "\n").splitlines()
+    assert any("1/1000" in row for row in rows)
+    assert any(row.startswith("waiting for 골든-이미지-0 (30 s)") for row in rows)
+    assert max(map(cell_len, rows)) <= width

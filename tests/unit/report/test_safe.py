@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagegate.report.safe import visible, without_lone_surrogates
+from imagegate.report.safe import inert, visible, without_lone_surrogates
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,19 @@ def test_lone_surrogates_are_written_out() -> None:
     assert without_lone_surrogates({"a\ud800": ["\udfff", 1, None, ("😀",)]}) == {
         r"a\ud800": [r"\udfff", 1, None, ["😀"]]
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::x", r"\x3a:error::x"),
+        ("  ::stop-commands::x", r"  \x3a:stop-commands::x"),
+        ("a ##[add-mask]x", r"a \x23#[add-mask]x"),
+        ("##vso[task.setvariable]x ##teamcity[x", r"\x23#vso[task.setvariable]x \x23#teamcity[x"),
+        ("fd00::1 and a::b", "fd00::1 and a::b"),
+        ("# heading ## [x]", "# heading ## [x]"),
+    ],
+)
+def test_no_line_of_a_log_is_a_command_to_a_ci_server(text: str, shown: str) -> None:
+    assert inert(text) == shown
+    assert inert(shown) == shown

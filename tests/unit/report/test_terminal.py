@@ -77,6 +77,19 @@ def test_scope_comes_before_the_counts_and_next_comes_last() -> None:
     assert shown.endswith("report reports/x\nnext imagegate audit\n")
 
 
+def test_a_fail_that_was_mended_along_says_by_what_and_its_own_steps_are_no_longer_needed() -> None:
+    made = cases.fixed()
+    along = {"state": RemedyState.VERIFIED, "done": (), "reason": "mended along with others: rename the image"}
+    found = [
+        finding.with_remedy(replace(finding.remedy, **along)) if finding.check is cases.PROTECTED else finding
+        for finding in made.findings
+    ]
+    shown = printed(replace(made, findings=found))
+    assert "fixed and verified: mended along with others: rename the image" in shown
+    assert "safe protect the image  no longer needed" in shown
+    assert "protect the image  no longer needed" not in printed(made)
+
+
 def test_passing_targets_are_counted_and_with_verbose_listed() -> None:
     made = cases.compliant()
     assert "golden-web" not in printed(made)
@@ -184,3 +197,49 @@ def test_advice_names_what_is_missing() -> None:
         [], {}, scope=ScopeInfo(selected=0, seen=0, catalogs=(cases.catalog("images", "KR2", complete=False),))
     )
     assert advised(lost) == "once the images of nhn/KR2 can be listed: imagegate audit -p x"
+
+
+def test_a_command_is_left_whole_so_that_it_can_be_copied() -> None:
+    out = console(tty=True, width=40)
+    command = "imagegate audit --policy 'policies/golden images.yaml' --cloud nhn --region KR1 --fix"
+    terminal.render_result(cases.audit(), out, next_command=command)
+    assert text_of(out).endswith(f"next\x1b[0m {command}\n")
+    out = console(tty=True, width=40)
+    terminal.render_result(cases.audit(), out, next_command="name fewer targets, or raise limits.changed_targets")
+    assert "limits.changed_targets\n" in text_of(out)
+    assert "next\x1b[0m name fewer targets, or raise limits" not in text_of(out)
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("build 01", "'build 01'"), ("-x;reboot", "'-x;reboot'"), ("a\nb", "00000005-bbbb"), ("plain", "plain")],
+)
+def test_names_in_commands_are_quoted_for_the_shell_or_are_ids(name: str, word: str) -> None:
+    build = replace(cases.instance(name, 5), name=name)
+    seen = {build.key: cases.guest_facts("an id", size=1)}
+    destructive = replace(cases.RESET, plan=_destructive, effort=Level.DESTRUCTIVE)
+    made = cases.result([cases.pair(destructive, build)], seen)
+    assert advised(made) == (
+        f"imagegate audit -p x --instance {word} --fix --fix-level destructive --check linux-machine-id-reset"
+    )
+
+
+def test_of_two_servers_of_one_name_the_id_is_said() -> None:
+    twins = [cases.instance("twin", number) for number in (5, 6)]
+    seen = {twin.key: cases.guest_facts("an id", size=1) for twin in twins}
+    destructive = replace(cases.RESET, plan=_destructive, effort=Level.DESTRUCTIVE)
+    made = cases.result([cases.pair(destructive, twin) for twin in twins], seen)
+    assert "--instance 00000005-bbbb " in (advised(made) or "")
+
+
+def _destructive(seen, want):
+    for step in cases.reset_plan(seen, want):
+        yield replace(step, level=Level.DESTRUCTIVE)
+
+
+def test_there_is_always_something_to_do_next_unless_all_is_well() -> None:
+    for name, made in cases.CASES.items():
+        assert (advised(made()) is None) == (made().exit_code is ExitCode.COMPLIANT), name
+    web = cases.instance("web-01", 5)
+    lost = cases.result([cases.pair(cases.RESET, web)], {web.key: cases.unreached("timed out", cases.ETC)})
+    assert advised(lost) == "once web-01 can be seen: imagegate audit -p x"

@@ -27,7 +27,7 @@ def test_three_reports_and_a_link(tmp_path: Path) -> None:
     assert stat.S_IMODE((folder / first.run_id / "report.json").stat().st_mode) & ~0o644 == 0
     write_reports(second, folder)
     write_reports(second, folder, next_command="imagegate demo")
-    assert names(folder) == [first.run_id, "latest", "second"]
+    assert names(folder) == [first.run_id, "index.sqlite", "latest", "second"]
     assert (folder / "latest").readlink() == Path("second")
     assert json.loads((folder / "latest" / "report.json").read_text())["run"]["id"] == "second"
     assert "next imagegate demo\n" in (folder / "latest" / "report.txt").read_text(encoding="utf-8")
@@ -53,7 +53,7 @@ def test_where_links_are_not_possible(tmp_path: Path, monkeypatch: pytest.Monkey
     said: list[str] = []
     run = write_reports(cases.compliant(), tmp_path, say=said.append)
     write_reports(cases.compliant(), tmp_path)
-    assert names(tmp_path) == [run.name]
+    assert names(tmp_path) == [run.name, "index.sqlite"]
     assert len(said) == 1
     assert "operation not permitted" in said[0]
 

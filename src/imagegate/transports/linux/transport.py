@@ -52,7 +52,7 @@ class _Exchange:
 
 
 class LinuxTransport:
-    """Looks at and changes the guests of an inventory. Thread-safe.
+    """Looks at and changes the guests of an inventory that are not reached over WinRM. Thread-safe.
 
     ``run_key`` keys the digests of contents: they can be compared within a run, and tell nothing outside it.
     """
@@ -76,8 +76,6 @@ class LinuxTransport:
         if host is None:
             reason = f"{target.name}: no inventory entry tells how to reach it"
             return _unseen(probes, Trouble(reason=reason, owner=Owner.USER))
-        if host.transport is Via.WINRM:
-            return _unseen(probes, Trouble(reason=f"{host.name}: WinRM is not supported yet", owner=Owner.TOOL))
         reasons = {probe: unfit(probe) for probe in probes}
         fit = [probe for probe, wrong in reasons.items() if wrong is None]
         now = datetime.now(UTC)
@@ -108,7 +106,7 @@ class LinuxTransport:
     def apply(self, target: Target, step: Step, seen: Facts, *, timeout_s: float) -> None:
         """Run one ``GuestStep`` as root. Raises ``StepError``; its text has the guest's own words, cleaned and cut."""
         host = self._inventory.hosts.get(target.guest) if target.guest is not None else None
-        if host is None or host.transport is Via.WINRM or not isinstance(step, GuestStep):
+        if host is None or not isinstance(step, GuestStep):
             raise StepError(f"{target.name}: the Linux transport cannot do this: {step.summary}", changed=False)
         exchange = _Exchange(
             host=host,

@@ -23,12 +23,14 @@ from imagegate.warning_filters import recorded_warnings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """A cloud that can be logged in to. ``interface`` is ``public``, ``internal`` or ``admin``."""
+    """A cloud that can be logged in to. ``interface`` is ``public``, ``internal`` or ``admin``; ``project`` is the id
+    that the configuration names, None where it names none."""
 
     name: str
     auth_url: str
     interface: str
     session: Session = field(repr=False)
+    project: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -69,8 +71,15 @@ def _open(config: Any, name: str, limits: Limits, counter: Counter) -> Cloud:
         auth_url=_without_login(str(getattr(session.auth, "auth_url", None) or "(no auth_url)")),
         interface=interface,
         session=session,
+        project=_project(region.config.get("auth")),
         warnings=tuple(notes),
     )
+
+
+def _project(auth: Any) -> str | None:
+    """The project's id; clouds.yaml may have it by its old name, and as a number."""
+    named = [auth.get(key) for key in ("project_id", "tenant_id")] if isinstance(auth, dict) else []
+    return next((str(ident) for ident in named if ident), None)
 
 
 def _without_login(url: str) -> str:

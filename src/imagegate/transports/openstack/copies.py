@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from imagegate.copies import LEAVING, how_found, origin_of
+from imagegate.copies import how_found, origin_of
+from imagegate.leaving import LEAVING
 from imagegate.probes.copies import Content, CopiesFact, CopiesProbe, Copy
 from imagegate.probes.image import ImageFact
 from imagegate.templates import fill

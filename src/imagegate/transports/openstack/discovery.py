@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 
 from imagegate.errors import Owner
 from imagegate.transports import Auditor, CatalogScope
 from imagegate.transports.openstack.clouds import Cloud
+from imagegate.transports.openstack.deployment import deployment_of
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import Sets
 from imagegate.transports.openstack.http import Service
@@ -35,10 +36,33 @@ _VOLUMES = ("volumev3", "volumev2", "block-storage")
 _SERVICES = {"images": "image", "servers": "compute"}
 
 
+Reading = tuple[Region, list[Future[Listing]]]
+"""A region, and its lists on their way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An entry of clouds.yaml that a run names, logged in to or not.
+
+    ``identity`` is the deployment of its Identity API, ``regions`` are those asked for (None: all), ``project`` is None
+    where nothing tells it.
+    """
+
+    cloud: str
+    identity: str | None
+    regions: frozenset[str] | None
+    project: str | None
+
+    def covers(self, region: str) -> bool:
+        """Whether the run asks this entry for ``region``."""
+        return self.regions is None or region.casefold() in self.regions
+
+
 @dataclass(slots=True, kw_only=True)
 class Survey:
-    """What a look at all clouds found."""
+    """What a look at all clouds found, in the order in which they were named."""
 
+    entries: list[Entry] = field(default_factory=list)
     regions: list[Region] = field(default_factory=list)
     catalogs: list[Catalog] = field(default_factory=list)
     auditors: list[Auditor] = field(default_factory=list)
@@ -58,34 +82,63 @@ def survey(
 
     ``only`` narrows one of ``what`` to some regions; of those in ``others`` the remaining regions are read too, but
     only where the service catalog has them. With ``listed`` False the lists themselves are not read.
+
+    All clouds and regions at once, in so many threads as the limits allow requests to one cloud; a region's lists begin
+    as soon as its own login is there, however long another cloud takes over its own.
     """
     deadline = Deadline.after(limits.catalog_s)
     found = Survey()
     with ThreadPoolExecutor(max_workers=limits.concurrency, thread_name_prefix="imagegate-openstack") as pool:
-        logins = {name: pool.submit(log_in, cloud, limits=limits, deadline=deadline) for name, cloud in clouds.items()}
-        for name, pending in logins.items():
+        logins = {pool.submit(log_in, cloud, limits=limits, deadline=deadline): name for name, cloud in clouds.items()}
+        views: dict[str, _View] = {}
+        for done in as_completed(logins):
+            name = logins[done]
+            view = views[name] = _View(cloud=clouds[name])
             try:
-                login = pending.result()
+                view.login = done.result()
             except ApiError as error:
-                found.catalogs += _lost(name, wanted[name], what, only, error)
+                view.absent = _lost(clouds[name], wanted[name], what, only, error)
                 continue
-            found.auditors.append(login.auditor)
-            regions, absent = _regions(
-                clouds[name], login, wanted[name], what=what, only=only, others=others, limits=limits
+            regions, view.absent = _regions(
+                view.cloud, view.login, wanted[name], what=what, only=only, others=others, limits=limits
             )
-            found.regions += regions
-            found.catalogs += [Catalog(scope=scope) for scope in absent]
+            view.started = [(region, _start(region, pool, deadline, what if listed else ())) for region in regions]
+        ordered = [views[name] for name in clouds]
+        for view in ordered:
+            found.entries.append(_entry(view, wanted[view.cloud.name]))
+            found.regions += [region for region, _ in view.started]
+            found.catalogs += [Catalog(scope=scope) for scope in view.absent]
+            if view.login is not None:
+                found.auditors.append(view.login.auditor)
         if listed:
-            _read(found, pool, what, deadline)
+            _finish(found, [each for view in ordered for each in view.started], what, deadline)
     return found
 
 
-def _read(found: Survey, pool: Executor, what: Sequence[str], deadline: Deadline) -> None:
+@dataclass(slots=True, kw_only=True)
+class _View:
+    cloud: Cloud
+    login: Login | None = None
+    absent: list[CatalogScope] = field(default_factory=list)
+    started: list[Reading] = field(default_factory=list)
+
+
+def _entry(view: _View, regions: Sequence[str] | None) -> Entry:
+    return Entry(
+        cloud=view.cloud.name,
+        identity=deployment_of(view.cloud.auth_url, ""),
+        regions=None if regions is None else frozenset(region.casefold() for region in regions),
+        project=view.cloud.project if view.login is None else view.login.project,
+    )
+
+
+def _start(region: Region, pool: Executor, deadline: Deadline, what: Sequence[str]) -> list[Future[Listing]]:
+    return start_reading(region, pool, deadline, images="images" in what, servers="servers" in what)
+
+
+def _finish(found: Survey, started: Sequence[Reading], what: Sequence[str], deadline: Deadline) -> None:
     sets = Sets()
-    images, servers = "images" in what, "servers" in what
-    started = [
-        (region, start_reading(region, pool, deadline, images=images, servers=servers)) for region in found.regions
-    ]
+    images = "images" in what
     for region, pending in started:
         lists: list[Future[Listing]] = list(pending)
         image_list = lists.pop(0).result() if images and region.image and region.lists_images else None
@@ -93,16 +146,16 @@ def _read(found: Survey, pool: Executor, what: Sequence[str], deadline: Deadline
             found.catalogs.append(image_catalog(region, image_list, sets))
         if lists:
             server_list, flavors = (one.result() for one in lists)
-            found.catalogs.append(
-                server_catalog(region, server_list, sets, flavors=flavors, images=image_list, deadline=deadline)
-            )
+            found.catalogs.append(server_catalog(region, server_list, sets, flavors=flavors, deadline=deadline))
 
 
-def _lost(cloud: str, wanted: Sequence[str] | None, what: Sequence[str], only: Only, error: ApiError) -> list[Catalog]:
+def _lost(
+    cloud: Cloud, wanted: Sequence[str] | None, what: Sequence[str], only: Only, error: ApiError
+) -> list[CatalogScope]:
     """A cloud that could not be logged in to: all of its regions are incomplete."""
     regions = (EVERYWHERE,) if wanted is None else wanted
     return [
-        Catalog(scope=replace(_scope(cloud, region, None, one, error.reason), owner=error.fault))
+        replace(_scope(cloud.name, region, cloud.project, one, error.reason), owner=error.fault)
         for region in regions
         for one in what
         if region == EVERYWHERE or _asked(region, one, only)
@@ -155,6 +208,7 @@ def _regions(
                     projects=projects,
                 ),
             )
+            region.deployments[one] = endpoint.deployment
             if kind == "image":
                 region.image = service(kind, endpoint.region, image_root(endpoint.url))
             else:
@@ -163,6 +217,7 @@ def _regions(
         image = login.endpoint("image", region.name)
         if region.image is None and image is not None:
             region.image = service("image", image.region, image_root(image.url))
+            region.deployments["images"] = image.deployment
             region.lists_images = False
         volumes = next(filter(None, (login.endpoint(kind, region.name) for kind in _VOLUMES)), None)
         if volumes is not None:
@@ -170,20 +225,13 @@ def _regions(
     return list(regions.values()), absent
 
 
-def reach_region(cloud: Cloud, name: str, *, limits: Limits) -> Region | None:
-    """A region with its services, of which nothing is listed; None where the service catalog lacks it. ApiError."""
+def open_region(cloud: Cloud, name: str, *, what: Sequence[str], limits: Limits) -> Region:
+    """A region that nobody has asked for yet, for ``what`` (``images``, ``servers``); nothing is listed. ApiError where
+    the service catalog lacks one of them there."""
     login = log_in(cloud, limits=limits, deadline=Deadline.after(limits.token_s))
-    found, _ = _regions(cloud, login, [name], what=("images", "servers"), only={}, others=(), limits=limits)
-    return found[0] if found else None
-
-
-def open_region(cloud: Cloud, name: str, *, limits: Limits) -> Region:
-    """A region that nobody has asked for yet, for its images. ApiError where the service catalog has none there."""
-    login = log_in(cloud, limits=limits, deadline=Deadline.after(limits.token_s))
-    endpoint = login.endpoint("image", name)
-    if endpoint is None:
-        raise ApiError(_missing(login, "image", name))
-    found, _ = _regions(cloud, login, [endpoint.region], what=("images",), only={}, others=(), limits=limits)
+    found, absent = _regions(cloud, login, [name], what=what, only={}, others=(), limits=limits)
+    if absent:
+        raise ApiError(absent[0].reason or "")
     return found[0]
 
 

@@ -102,8 +102,17 @@ def properties(record: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def image_target(record: Mapping[str, Any], *, cloud: str, region: str, project: str, sets: Sets) -> Target:
-    """The target of a record with an id. A field that cannot be read is ``unseen``, never absent."""
+def said(image: ImageFact, name: str) -> str | None:
+    """The custom property ``name``; None where it is absent, empty or null (which facts show as JSON)."""
+    value = dict(image.properties).get(name)
+    return None if value in {None, "", "null"} else value
+
+
+def image_target(
+    record: Mapping[str, Any], *, cloud: str, region: str, project: str, sets: Sets, deployment: str | None = None
+) -> Target:
+    """The target of a record with an id, as ``project`` sees it through the entry ``cloud``. A field that cannot be
+    read is ``unseen``, never absent."""
     unseen: set[str] = set()
     singles = dict(_singles(record, unseen))
     attributes = sets.attributes([("region", region), *singles.items()])
@@ -121,6 +130,8 @@ def image_target(record: Mapping[str, Any], *, cloud: str, region: str, project:
         cloud=cloud,
         region=region,
         owner=singles.get("owner") or None,
+        deployment=deployment,
+        seen_from=(cloud,),
         attributes=attributes,
         unseen=sets.of(*unseen),
     )

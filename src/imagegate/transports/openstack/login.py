@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from keystoneauth1 import exceptions as ksa
@@ -10,6 +10,7 @@ from keystoneauth1 import exceptions as ksa
 from imagegate.errors import Owner
 from imagegate.transports import Auditor
 from imagegate.transports.openstack.clouds import Cloud
+from imagegate.transports.openstack.deployment import deployment_of
 from imagegate.transports.openstack.failures import ApiError, explain, failure
 from imagegate.transports.openstack.http import retrying
 from imagegate.transports.openstack.limits import Deadline, Limits
@@ -18,11 +19,13 @@ from imagegate.transports.openstack.reason import one_line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One endpoint of the service catalog, as it spells the region; ``url`` has no trailing slash."""
+    """One endpoint of the service catalog, as it spells the region; ``url`` has no trailing slash. ``deployment`` is
+    the same for all projects and interfaces, None where the endpoint does not tell."""
 
     service: str
     region: str
     url: str
+    deployment: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,7 @@ def _log_in(cloud: Cloud) -> Login:
             roles=tuple(sorted(str(role) for role in access.role_names or ())),
         )
         services = access.service_catalog.normalize_catalog() if access.has_service_catalog() else []
-        endpoints = _endpoints(services, cloud.interface)
+        endpoints = _endpoints(services, cloud.interface, project)
         version = str(access.version)
     except ksa.ClientException as error:
         raise _refused(cloud, error) from error
@@ -87,20 +90,38 @@ def _log_in(cloud: Cloud) -> Login:
     return Login(auditor=auditor, project=project, version=version, endpoints=endpoints)
 
 
-def _endpoints(services: Sequence[object], interface: str) -> tuple[Endpoint, ...]:
-    """The endpoints of one interface; entries of another shape are passed over, as if they were not there."""
-    found: list[Endpoint] = []
+def _endpoints(services: Sequence[object], interface: str, project: object) -> tuple[Endpoint, ...]:
+    """The endpoints of one interface; the public one, where there is one, tells which deployment it is."""
+    public: dict[tuple[str, str], str] = {}
+    for service, region, of, url in _readable(services):
+        if of == "public":
+            public.setdefault((service, region), url)
+    return tuple(
+        Endpoint(
+            service=service,
+            region=region,
+            url=url,
+            deployment=deployment_of(public.get((service, region), url), str(project)),
+        )
+        for service, region, of, url in _readable(services)
+        if of == interface
+    )
+
+
+def _readable(services: Sequence[object]) -> Iterator[tuple[str, str, str, str]]:
+    """Service, region, interface and address of each endpoint; entries of another shape are passed over, as if they
+    were not there."""
     for service in services:
         if not isinstance(service, dict) or not isinstance(service.get("type"), str):
             continue
         for endpoint in service.get("endpoints") or ():
             if not isinstance(endpoint, dict):
                 continue
-            url, region = endpoint.get("url"), endpoint.get("region_name")
-            wanted = endpoint.get("interface") in {interface, f"{interface}URL"}
-            if wanted and isinstance(region, str) and isinstance(url, str) and url.startswith(("http://", "https://")):
-                found.append(Endpoint(service=service["type"], region=region, url=url.rstrip("/")))
-    return tuple(found)
+            url, region, of = endpoint.get("url"), endpoint.get("region_name"), endpoint.get("interface")
+            if not (isinstance(region, str) and isinstance(of, str) and isinstance(url, str)):
+                continue
+            if url.startswith(("http://", "https://")):
+                yield service["type"], region, of.removesuffix("URL"), url.rstrip("/")
 
 
 def _refused(cloud: Cloud, error: ksa.ClientException) -> ApiError:

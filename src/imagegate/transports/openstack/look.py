@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +12,8 @@ from imagegate.errors import Owner
 from imagegate.model import Kind, Observation, Probe, Seen, Target, Unseen
 from imagegate.probes.catalog import GenerationsProbe, NamesakesProbe
 from imagegate.probes.copies import Content, CopiesFact, CopiesProbe, Copy
-from imagegate.probes.image import IMAGE, MEMBERS, ImageFact
-from imagegate.probes.membership import MEMBERSHIP
+from imagegate.probes.image import IMAGE, MEMBERS, ImageFact, Member
+from imagegate.probes.membership import MEMBERSHIP, MembershipFact
 from imagegate.probes.origin import ORIGIN
 from imagegate.probes.project import MEMBER_PROJECTS, MemberProjectsFact
 from imagegate.probes.server import FLAVOR, SERVER
@@ -32,14 +32,15 @@ from imagegate.transports.openstack.siblings import ask_for_namesakes
 
 
 class Look:
-    """One look at one target. ``known`` is what need not be asked for; what is learned is added to it. ``fresh``
-    forbids what the region knows already, names of other images in the listing too. ``elsewhere`` gives other regions
-    of the cloud, or raises ApiError."""
+    """One look at one target. ``views`` are its region as its own entry sees it, then as others of the same deployment
+    do: only answers to shared images are asked of those. ``known`` is what need not be asked for; what is learned is
+    added to it. ``fresh`` forbids what the region knows already, names of other images in the listing too.
+    ``elsewhere`` gives other regions of the cloud, or raises ApiError."""
 
     def __init__(
         self,
         target: Target,
-        region: Region,
+        views: Sequence[Region],
         known: dict[Probe[Any], Observation],
         deadline: Deadline,
         *,
@@ -48,7 +49,8 @@ class Look:
     ) -> None:
         self.known = known
         self._target = target
-        self._region = region
+        self._region = views[0]
+        self._views = views
         self._deadline = deadline
         self._fresh = fresh
         self._since = time.monotonic() if fresh else None
@@ -93,12 +95,24 @@ class Look:
             image = self._value(IMAGE)
             self.known[MEMBERS] = Seen(value=look_at_members(service, image, self._deadline), at=now)
         elif probe == MEMBERSHIP:
-            row = look_at_membership(service, self._value(IMAGE), self._region.project, self._deadline)
-            self.known[MEMBERSHIP] = Seen(value=row, at=now)
+            self.known[MEMBERSHIP] = Seen(value=MembershipFact(members=self._our_answers()), at=now)
         else:
             projects = [member.project for member in self._value(MEMBERS).members]
             missing = self._region.projects.missing(projects, self._deadline) if projects else ()
             self.known[MEMBER_PROJECTS] = Seen(value=MemberProjectsFact(missing=missing), at=now)
+
+    def _our_answers(self) -> tuple[Member, ...]:
+        """The rows of our projects: the owner sees them all, a member its own."""
+        image = self._value(IMAGE)
+        if image.visibility != "shared":
+            return ()
+        if image.mine:
+            ours = {view.project for view in self._views} - {image.owner}
+            return tuple(row for row in self._value(MEMBERS).members if row.project in ours) if ours else ()
+        seeing = [view for view in self._views if view is self._region or view.cloud in self._target.seen_from]
+        asked = {view.project: self._service(view.image, "image") for view in reversed(seeing)}
+        rows = (look_at_membership(asked[project], image, project, self._deadline) for project in sorted(asked))
+        return tuple(row for row in rows if row is not None)
 
     def _ask_for_siblings(self, probe: NamesakesProbe | GenerationsProbe, now: datetime) -> None:
         image = self._value(IMAGE)
@@ -154,10 +168,7 @@ class Look:
     def _origin(self, now: datetime) -> Observation:
         server, region = self._value(SERVER), self._region
         service = self._service(region.image, "image") if server.image_id is not None else None
-        try:
-            fact = origin_of(server, region.origins, service, region.project, self._deadline, fresh=self._fresh)
-        except RecordError as error:
-            return Unseen(reason=f"image {server.image_id}: {error}", at=now)
+        fact = origin_of(server, region.sources, service, self._deadline, fresh=self._fresh)
         return Seen(value=fact, at=now)
 
     def _value(self, probe: Probe[Any]) -> Any:

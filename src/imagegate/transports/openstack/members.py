@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import quote
 
 from imagegate.probes.image import ImageFact, Member, MembersFact
-from imagegate.probes.membership import MembershipFact
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import RecordError, optional_text, text
 from imagegate.transports.openstack.http import Service
@@ -53,23 +52,22 @@ def may_be_member(image: ImageFact) -> bool:
     return image.visibility == "shared" and not image.mine
 
 
-def look_at_membership(service: Service, image: ImageFact, project: str, deadline: Deadline) -> MembershipFact:
-    """The row of ``project``, our own; a request only where there may be one. ApiError where it cannot be read.
+def look_at_membership(service: Service, image: ImageFact, project: str, deadline: Deadline) -> Member | None:
+    """The row of ``project``, our own, among the members of another project's image; None where there is none. ApiError
+    where it cannot be read.
 
     Source: image API v2, "Show image member details"; 404 where there is none.
     """
-    if not may_be_member(image):
-        return MembershipFact(project=project, status=None)
     try:
         row = service.read(f"/v2/images/{quote(image.id, safe='')}/members/{quote(project, safe='')}", deadline)
     except ApiError as error:
         if error.status != 404:
             raise
-        return MembershipFact(project=project, status=None)
+        return None
     if not isinstance(row, dict) or row.get("member_id") != project:
         raise ApiError("the answer is not the row of our project among the members")
     try:
-        return MembershipFact(project=project, status=text(row, "status"), since=_since(row))
+        return Member(project=project, status=text(row, "status"), since=_since(row))
     except RecordError as error:
         raise ApiError(f"our row among the members cannot be read: {error}") from error
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from imagegate.errors import Owner
-from imagegate.model import Observation, Probe, Seen, Target, Unseen
+from imagegate.model import Observation, Seen, Unseen
 from imagegate.probes.image import IMAGE
 from imagegate.probes.server import FLAVOR, SERVER, FlavorFact
 from imagegate.transports import CatalogScope
@@ -20,9 +20,9 @@ from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.fields import RecordError, Sets
 from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.identity import Projects
-from imagegate.transports.openstack.images import image_target, list_images, parse_image
+from imagegate.transports.openstack.images import image_target, list_images, parse_image, said
 from imagegate.transports.openstack.limits import Deadline
-from imagegate.transports.openstack.origin import Origins
+from imagegate.transports.openstack.merging import Found
 from imagegate.transports.openstack.paging import Listing
 from imagegate.transports.openstack.servers import (
     embedded_flavor,
@@ -38,22 +38,21 @@ from imagegate.transports.openstack.servers import (
 from imagegate.transports.openstack.siblings import Siblings, read_siblings
 from imagegate.transports.openstack.sources import Sources
 
-Observations = dict[Probe[Any], Observation]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
     """What one list held: targets with what was seen of each, and how complete it is."""
 
     scope: CatalogScope
-    found: tuple[tuple[Target, Observations], ...] = ()
+    found: tuple[Found, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
 class Region:
     """The services of one region, as the token of ``project`` sees them. A service that is not there is None.
 
-    ``also`` tells how much was seen of our images when they were listed to find copies.
+    ``deployments`` tells of ``images`` and ``servers`` whose they are. ``also`` tells how much was seen of our images
+    when they were listed to find copies.
     """
 
     cloud: str
@@ -63,9 +62,9 @@ class Region:
     compute: Service | None
     projects: Projects
     volume: Service | None = None
+    deployments: dict[str, str | None] = field(default_factory=dict)
     flavors: dict[str, FlavorFact] = field(default_factory=dict)
     lists_images: bool = True
-    origins: Origins = field(default_factory=Origins)
     listed: Siblings | None = None
     also: CatalogScope | None = None
     sources: Sources = field(init=False)
@@ -76,6 +75,11 @@ class Region:
 
     def __post_init__(self) -> None:
         self.sources = Sources(self.project)
+
+    def place(self, what: str) -> tuple[str, str]:
+        """The deployment and the region that ``images`` or ``servers`` of here are in: equal for entries that see the
+        same ones. A deployment that is not known is the entry's own."""
+        return self.deployments.get(what) or f"entry {self.cloud}", self.name
 
     def service(self, name: str) -> Service | None:
         """The service called ``image``, ``compute`` or ``volume``."""
@@ -151,9 +155,12 @@ def start_reading(
 def image_catalog(region: Region, listing: Listing, sets: Sets) -> Catalog:
     """The images of a list. A record that cannot be read is a target all the same, with an unseen fact."""
     at = datetime.now(UTC)
-    found: list[tuple[Target, Observations]] = []
+    found: list[Found] = []
+    deployment = region.deployments.get("images")
     for record in listing.records.values():
-        target = image_target(record, cloud=region.cloud, region=region.name, project=region.project, sets=sets)
+        target = image_target(
+            record, cloud=region.cloud, region=region.name, project=region.project, sets=sets, deployment=deployment
+        )
         seen = observe_image(record, region.project, at)
         if isinstance(seen, Seen):
             region.sources.learn(record, seen.value)
@@ -163,13 +170,11 @@ def image_catalog(region: Region, listing: Listing, sets: Sets) -> Catalog:
     return Catalog(scope=scope, found=tuple(found))
 
 
-def server_catalog(
-    region: Region, listing: Listing, sets: Sets, *, flavors: Listing, images: Listing | None, deadline: Deadline
-) -> Catalog:
-    """The servers of a list, joined with their flavors and with the ``os_type`` of their images."""
+def server_catalog(region: Region, listing: Listing, sets: Sets, *, flavors: Listing, deadline: Deadline) -> Catalog:
+    """The servers of a list, joined with their flavors and with the ``os_type`` of their images. After the images."""
     region.flavors.update(_flavors(flavors))
     at = datetime.now(UTC)
-    found: list[tuple[Target, Observations]] = []
+    found: list[Found] = []
     failed: dict[str | None, Unseen] = {}
     silent: set[str] = set()
     for record in listing.records.values():
@@ -179,8 +184,9 @@ def server_catalog(
             cloud=region.cloud,
             region=region.name,
             flavor=flavor.value.name if isinstance(flavor, Seen) else None,
-            image_os=_image_os(region, record, images, silent, deadline),
+            image_os=_image_os(region, record, silent, deadline),
             sets=sets,
+            deployment=region.deployments.get("servers"),
         )
         found.append((target, {SERVER: observe_server(record, flavor, at), FLAVOR: flavor}))
     scope = region.scope("servers", pages=listing.pages, count=len(found), reason=listing.problem)
@@ -238,9 +244,7 @@ def _flavors(listing: Listing) -> Iterator[tuple[str, FlavorFact]]:
             continue  # the servers that have it will say that their flavor is not known
 
 
-def _image_os(
-    region: Region, record: Mapping[str, Any], images: Listing | None, silent: set[str], deadline: Deadline
-) -> str | None:
+def _image_os(region: Region, record: Mapping[str, Any], silent: set[str], deadline: Deadline) -> str | None:
     """The ``os_type`` of the server's image: from the list, else asked for once per image (``silent``: in vain)."""
     try:
         ident = image_id(record)
@@ -248,18 +252,16 @@ def _image_os(
         return None
     if ident is None:
         return None
-    if images is not None and ident in images.records:
-        region.origins.learn(ident, images.records[ident])
-    elif _says_os(record):
+    if region.sources.listed(ident) is None and _says_os(record):
         return None
     if region.image is None or ident in silent:
         return None
     try:
-        found = region.origins.record(region.image, ident, deadline).get("os_type")
-    except ApiError:  # the target's os stays unseen, which rules about it turn into unknown
+        image, _ = region.sources.image(region.image, ident, deadline, fresh=False)
+    except (ApiError, RecordError):  # the target's os stays unseen, which rules about it turn into unknown
         silent.add(ident)
         return None
-    return found if isinstance(found, str) else None
+    return said(image, "os_type")
 
 
 def _says_os(record: Mapping[str, Any]) -> bool:

@@ -117,6 +117,7 @@ def server_target(
     flavor: str | None,
     image_os: str | None,
     sets: Sets,
+    deployment: str | None = None,
 ) -> Target:
     """The target of a record with an id. ``flavor`` and ``image_os`` come from the join, None where it failed; a field
     that cannot be read is ``unseen``, never absent."""
@@ -143,6 +144,8 @@ def server_target(
         cloud=cloud,
         region=region,
         owner=owner if isinstance(owner, str) and owner else None,
+        deployment=deployment,
+        seen_from=(cloud,),
         attributes=attributes,
         unseen=sets.of(*unseen),
     )

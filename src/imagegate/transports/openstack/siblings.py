@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property
 
 from imagegate.dates import family, moment
+from imagegate.leaving import LEAVING
 from imagegate.probes.catalog import GenerationsFact, NamesakesFact
 from imagegate.probes.image import ImageFact
 from imagegate.transports.openstack.failures import ApiError
@@ -17,8 +18,6 @@ from imagegate.transports.openstack.http import Service
 from imagegate.transports.openstack.images import list_images
 from imagegate.transports.openstack.limits import Deadline
 from imagegate.transports.openstack.paging import Listing
-
-_LEAVING = frozenset({"deleted", "pending_delete"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,7 +46,7 @@ class Siblings:
         self._rows = [
             (ident, record.get("name"), record.get("status"), record.get("created_at"))
             for ident, record in listing.records.items()
-            if record.get("owner") == project and record.get("status") not in _LEAVING
+            if record.get("owner") == project and record.get("status") not in LEAVING
         ]
 
     @cached_property
@@ -107,7 +106,7 @@ def ask_for_namesakes(service: Service, image: ImageFact, name: str, project: st
         (
             ident
             for ident, one in listing.records.items()
-            if (one.get("name") or "", one.get("owner")) == (name, project) and one.get("status") not in _LEAVING
+            if (one.get("name") or "", one.get("owner")) == (name, project) and one.get("status") not in LEAVING
         ),
         image,
     )

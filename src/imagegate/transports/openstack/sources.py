@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from imagegate.probes.image import ImageFact
@@ -22,11 +23,15 @@ Known = tuple[ImageFact, bool]
 
 
 class Sources:
-    """Images by id, as ``project`` sees them. What was asked for is kept for the run, also that an image is not there;
-    that the service did not answer is not. Thread-safe."""
+    """Images by id, as ``project`` sees them. What was asked for is kept for the run, also that the service refused or
+    answered what cannot be read; that it did not answer is not. Thread-safe.
+
+    ``ours`` are all projects that the run looks through: an image of one of them is ours. Set before the first look.
+    """
 
     def __init__(self, project: str) -> None:
         self._project = project
+        self.ours = frozenset({project})
         self._listed: dict[str, ImageFact] = {}
         self._hidden: set[str] = set()
         self._asked: dict[str, Future[Known]] = {}
@@ -39,6 +44,10 @@ class Sources:
             self._listed[image.id] = image
             if hidden:
                 self._hidden.add(image.id)
+
+    def listed(self, ident: str) -> ImageFact | None:
+        """What a listing told of an image, None where it told nothing that can be read."""
+        return self._listed.get(ident)
 
     def image(self, service: Service, ident: str, deadline: Deadline, *, fresh: bool) -> Known:
         """An image: asked for if it is not known yet, or is to be ``fresh``. ApiError or RecordError says why not."""
@@ -62,7 +71,7 @@ class Sources:
             known = parse_image(record, self._project), bool(optional_boolean(record, "os_hidden"))
         except BaseException as error:
             with self._lock:
-                if getattr(error, "status", None) != 404 and self._asked.get(ident) is answer:
+                if not _is_answer(error) and self._asked.get(ident) is answer:
                     del self._asked[ident]
             answer.set_exception(error)
             if not isinstance(error, ApiError | RecordError):
@@ -88,7 +97,15 @@ class Sources:
             return SourceImageFact(image_id=ident, gone=gone, current=_newest(listed, said, ident))
         except RecordError as error:
             raise ApiError(f"image {ident}: {error}") from error
+        if image.owner in self.ours and not image.mine:
+            image = replace(image, mine=True)
         return SourceImageFact(image_id=ident, image=image, hidden=hidden, current=_newest(listed, image.name, ident))
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Whether asking again would be answered the same."""
+    refused = isinstance(error, ApiError) and error.status is not None and 400 <= error.status < 500
+    return refused or isinstance(error, RecordError)
 
 
 def _newest(listed: Siblings | None, name: str, ident: str) -> str | None:

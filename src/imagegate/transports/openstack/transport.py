@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from imagegate.errors import StepBlocked, StepError, StepRefused, UsageError
-from imagegate.model import Facts, Observation, Probe, Seen, Source, Step, Target, Unseen
+from imagegate.model import Facts, Kind, Observation, Probe, Seen, Source, Step, Target, Unseen
 from imagegate.probes.catalog import NAMESAKES, GenerationsProbe
 from imagegate.probes.copies import CopiesProbe
 from imagegate.probes.image import IMAGE, MEMBERS
@@ -20,13 +20,15 @@ from imagegate.steps.copy import CopyImage
 from imagegate.transports import CatalogScope, Discovery, Watch
 from imagegate.transports.openstack.clouds import Cloud, open_clouds
 from imagegate.transports.openstack.copying import Copier
-from imagegate.transports.openstack.discovery import open_region, reach_region, survey
+from imagegate.transports.openstack.discovery import open_region, survey
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.limits import Deadline, Limits
 from imagegate.transports.openstack.look import Look
 from imagegate.transports.openstack.members import may_be_member
+from imagegate.transports.openstack.merging import Observations
+from imagegate.transports.openstack.places import together
 from imagegate.transports.openstack.pool import Counter
-from imagegate.transports.openstack.region import Observations, Region
+from imagegate.transports.openstack.region import Region
 
 _WHAT = ("images", "servers")
 
@@ -97,6 +99,7 @@ class OpenStack:
         ``clouds`` names the regions wanted of each cloud, None for all that the service catalog has; ``what`` is
         ``images``, ``servers`` or both; ``only`` narrows one of them to some regions (``{"servers": ["KR1"]}``), and
         with ``others=["servers"]`` the remaining regions are read too, but not missed where they have no such service.
+        What several of the clouds list is one target, if they are entries of one deployment.
         With ``listed`` False nothing is listed: targets that are known from elsewhere can then be looked at.
         Raises UsageError for an unknown cloud or a malformed configuration. Anything else that goes wrong makes a
         catalog incomplete, with a reason; it is never taken for an empty one.
@@ -111,34 +114,25 @@ class OpenStack:
         found = survey(opened, wanted, what=what, only=_folded(only), others=others, limits=self._limits, listed=listed)
         self._regions.update({(region.cloud, region.name): region for region in found.regions})
         self._listed |= {(one.scope.cloud, one.scope.region) for one in found.catalogs if one.scope.what == "images"}
-        targets: list[Target] = []
-        for catalog in found.catalogs:
-            for target, observations in catalog.found:
-                targets.append(target)
-                self._known[target.key] = observations
+        merged, doubts = together(found)
+        self._known.update({target.key: observations for target, observations in merged})
         return Discovery(
-            targets=tuple(targets),
+            targets=tuple(target for target, _ in merged),
             catalogs=tuple(catalog.scope for catalog in found.catalogs),
             auditors=tuple(found.auditors),
-            warnings=tuple(note for cloud in opened.values() for note in cloud.warnings),
+            warnings=(*(note for cloud in opened.values() for note in cloud.warnings), *doubts),
         )
 
     def region(self, cloud: str | None, region: str | None) -> Region | None:
         """A region that ``discover`` reached, None if it did not."""
         return self._regions.get((cloud or "", region or ""))
 
-    def reach(self, cloud: str, region: str) -> Region | None:
-        """As ``region``, but logs in where nobody has done so, and lists nothing. UsageError for an unknown cloud,
-        ApiError where it cannot be logged in to."""
-        if (cloud, region) not in self._regions:
-            if cloud not in self._clouds:
-                self._clouds.update(open_clouds([cloud], limits=self._limits, counter=self._counter))
-            found = reach_region(self._clouds[cloud], region, limits=self._limits)
-            if found is None:
-                return None
-            self._regions[(found.cloud, found.name)] = found
-            return found
-        return self._regions[(cloud, region)]
+    def reach(self, cloud: str, region: str, *, what: Sequence[str]) -> Region:
+        """A region with its services for ``what``, without ``discover``: logs in, and lists nothing. UsageError for an
+        unknown cloud, ApiError where it cannot be logged in to or has no such service."""
+        if cloud not in self._clouds:
+            self._clouds.update(open_clouds([cloud], limits=self._limits, counter=self._counter))
+        return open_region(self._clouds[cloud], region, what=what, limits=self._limits)
 
     def at_hand(self, target: Target, probes: Collection[Probe[Any]]) -> bool:
         """What the listing told; members of images that cannot have any, or not for our eyes, follow from it, and so do
@@ -146,10 +140,11 @@ class OpenStack:
         known = self._known.get(target.key, {})
         image = known.get(IMAGE)
         follows: tuple[Probe[Any], ...] = ()
-        if isinstance(image, Seen) and not (image.value.mine and image.value.visibility == "shared"):
-            follows = (MEMBERS, MEMBER_PROJECTS)
-        if isinstance(image, Seen) and not may_be_member(image.value):
-            follows += (MEMBERSHIP,)
+        if isinstance(image, Seen):
+            lists_members = image.value.mine and image.value.visibility == "shared"
+            follows = () if lists_members else (MEMBERS, MEMBER_PROJECTS)
+            if not (may_be_member(image.value) or (lists_members and self._views(target)[1:])):
+                follows += (MEMBERSHIP,)
         region = self._regions.get((target.cloud or "", target.region or ""))
         if isinstance(image, Seen) and region is not None and region.listed is not None:
             follows += (NAMESAKES,)
@@ -178,7 +173,12 @@ class OpenStack:
         with self._lock:
             known = {} if fresh else dict(self._known.get(target.key, {}))
         look = Look(
-            target, region, known, Deadline.after(timeout_s), fresh=fresh, elsewhere=partial(self._region, region.cloud)
+            target,
+            self._views(target),
+            known,
+            Deadline.after(timeout_s),
+            fresh=fresh,
+            elsewhere=partial(self._region, region.cloud),
         )
         facts = Facts({probe: look.at(probe) for probe in probes}, now)
         with self._lock:
@@ -187,6 +187,19 @@ class OpenStack:
             )
         return facts
 
+    def _views(self, target: Target) -> list[Region]:
+        """The region as ``target``'s own entry sees it (none if that was not reached), then as the other entries of its
+        deployment do."""
+        own = self._regions.get((target.cloud or "", target.region or ""))
+        if own is None:
+            return []
+        what = "images" if target.kind is Kind.IMAGE else "servers"
+        return [own, *self._beside(own, what)] if target.deployment is not None else [own]
+
+    def _beside(self, own: Region, what: str) -> list[Region]:
+        place = own.place(what)
+        return [region for region in list(self._regions.values()) if region is not own and region.place(what) == place]
+
     def _region(self, cloud: str, name: str) -> Region:
         """A region of a cloud, whether or not this run is about it; each is opened once. ApiError."""
         key = (cloud, name.casefold())
@@ -194,13 +207,16 @@ class OpenStack:
             if key not in self._opened:
                 known = next((r for (c, n), r in self._regions.items() if (c, n.casefold()) == key and r.image), None)
                 try:
-                    self._opened[key] = known or open_region(self._clouds[cloud], name, limits=self._limits)
+                    self._opened[key] = known or self._open_for_images(cloud, name)
                 except ApiError as error:
                     self._opened[key] = error
             found = self._opened[key]
         if isinstance(found, ApiError):
             raise ApiError(found.reason, status=None, fault=found.fault)
         return found
+
+    def _open_for_images(self, cloud: str, name: str) -> Region:
+        return open_region(self._clouds[cloud], name, what=("images",), limits=self._limits)
 
     def carry(self, target: Target, step: Step, seen: Facts, watch: Watch) -> None:
         """As ``Carrier.carry``: copies an image to another region, so many at once as the limits say."""
@@ -247,11 +263,14 @@ class OpenStack:
         if not isinstance(step, ApiStep):
             raise StepError(f"{step.summary}: not a call to a cloud's API", changed=False)
         call = step.call(seen)
-        region = self._regions.get((target.cloud or "", target.region or ""))
-        service = region.service(call.service) if region else None
+        views = self._views(target)
+        if call.project is not None:
+            views = [region for region in views if region.project == call.project]
+        service = views[0].service(call.service) if views else None
         if service is None:
+            as_whom = f" as project {call.project}" if call.project is not None else ""
             raise StepError(
-                f"{step.summary}: no {call.service} service of {target.cloud}/{target.region} was reached",
+                f"{step.summary}: no {call.service} service of {target.cloud}/{target.region} was reached{as_whom}",
                 changed=False,
             )
         if call.claim is not None:
@@ -259,7 +278,7 @@ class OpenStack:
         try:
             service.write(call, service.url + call.path, Deadline.after(timeout_s))
         except ApiError as error:
-            if error.status == 403 and _protected(seen):
+            if error.status == 403 and call.project is None and _protected(seen):
                 raise StepBlocked(f"{step.summary}: {error.reason} (the image is protected)") from error
             raise StepError(f"{step.summary}: {error.reason}", changed=error.executed) from error
         finally:
