@@ -297,6 +297,12 @@ def test_a_command_may_mean_something_of_its_own() -> None:
     )
 
 
+def test_only_new_fails_counting_is_said() -> None:
+    document = document_of(cases.audit())
+    assert "(--fail-on-new)" in page(headed(run={**document.head["run"], "fail_on_new": True})).text
+    assert "(--fail-on-new)" not in page(document).text
+
+
 def test_an_interrupted_run_and_what_is_tolerated_are_said() -> None:
     document = document_of(replace(cases.audit(), interrupted=True, max_unknown=2))
     text = page(document).text
@@ -372,6 +378,8 @@ def test_the_story_of_a_capture() -> None:
         "asked_at": "2026-11-23T08:15:07+00:00", "image": {"id": "g-1", "name": "golden-web-20261123"}, "size": 16 * 2**20,
         "root_gb": 20, "bound": {"server": "i-1", "boot": None}, "gate": {"run": "r-gate", "exit_code": 0, "report": "x"},
         "planned": ["<stop> the instance"], "stopped": None,
+        "root": {"used": 2**30, "size": 4 * 2**30, "at": "2026-11-23T08:15:07Z"}, "root_unseen": None,
+        "left": {"open": ["stop web-02"], "owed": [], "changed": ["r-gate"], "copies": ["KR2"]},
     }  # fmt: skip
     [(_, text)] = page(headed(capture=story)).all("section", **{"aria-labelledby": "story-capture"})
     for said in (
@@ -381,8 +389,18 @@ def test_the_story_of_a_capture() -> None:
         "20 GB",
         "run r-gate, exit code 0",
         "<stop> the instance",
+        "1,024.0 MiB used of 4,096.0 MiB",
+        "Steps of which nobody knows whether they were donestop web-02",
+        "Runs that changed the instancer-gate",
+        "KR2",
     ):
-        assert said in text
+        assert said in text.replace("\n", "")
+    assert "Protections" not in text, "what is empty is not named"
+
+
+def test_a_root_file_system_that_was_not_seen_says_why() -> None:
+    story = {"instance": {"id": "i", "name": "n"}, "name": "x", "stage": "done", "root": None, "root_unseen": "no df there"}
+    assert "no df there" in page(headed(capture=story)).text
 
 
 def test_the_story_of_a_proof() -> None:
@@ -390,9 +408,10 @@ def test_the_story_of_a_proof() -> None:
         "image": {"id": "g-1", "name": "golden"}, "flavor": "u2.c1m2",
         "servers": [{"clone": "a", "id": "s-1", "name": "proof-a", "address": "192.0.2.1", "status": "ACTIVE", "removed": False}],
         "left": [{"id": "s-1", "name": "proof-a", "reason": "503"}],
+        "cleaned": [{"run": "r-killed", "id": "s-0", "name": "proof-old"}],
     }  # fmt: skip
     [(_, text)] = page(headed(prove=story)).all("section", **{"aria-labelledby": "story-prove"})
-    for said in ("golden g-1", "Clone A", "proof-a s-1 · 192.0.2.1 · ACTIVE · NOT REMOVED", "proof-a s-1: 503"):
+    for said in ("golden g-1", "Clone A", "proof-a s-1 · 192.0.2.1 · ACTIVE · NOT REMOVED", "proof-a s-1: 503", "proof-old s-0 (r-killed)"):
         assert said in text
 
 

@@ -146,6 +146,8 @@ def _notes(run: Mapping[str, Any], say: Say) -> Iterator[Markup]:
         yield say("result.incomplete")
     if run.get("fail_on", "low") != "low":
         yield say("result.fail-on", severity=run["fail_on"])
+    if run.get("fail_on_new"):
+        yield say("result.fail-on-new")
     if run.get("max_unknown"):
         yield say("result.max-unknown", n=run["max_unknown"])
 

@@ -26,7 +26,13 @@ def capture_story(story: Mapping[str, Any], say: Speaks) -> dict[str, Any]:
     """What was asked for, how far it came, and the image."""
     return {
         "facts": list(_capture(story, say)),
-        "lists": [(say("story.planned"), [visible(text, TEXT_LIMIT) for text in story.get("planned") or ()])],
+        "lists": [
+            (say("story.planned"), [_text(text) for text in story.get("planned") or ()]),
+            *(
+                (say(f"story.left-{name}"), [_text(text) for text in (story.get("left") or {}).get(name) or ()])
+                for name in ("open", "owed", "changed", "copies")
+            ),
+        ],
     }
 
 
@@ -46,6 +52,11 @@ def _capture(story: Mapping[str, Any], say: Speaks) -> Iterator[tuple[Markup, An
         yield say("story.size"), f"{story['size'] / 2**20:,.1f} MiB"
     if story.get("root_gb"):
         yield say("story.root-disk"), f"{story['root_gb']:,} GB"
+    if root := story.get("root"):
+        used, size = (f"{root[name] / 2**20:,.1f} MiB" for name in ("used", "size"))
+        yield say("story.root"), say("story.root-value", used=used, size=size)
+    elif story.get("root_unseen"):
+        yield say("story.root"), _text(story["root_unseen"])
     for name, value in (story.get("bound") or {}).items():
         if value:
             yield say("story.bound"), _text(f"{name} {value}")
@@ -57,7 +68,10 @@ def prove_story(story: Mapping[str, Any], say: Speaks) -> dict[str, Any]:
     """The two servers that were made from the image, and what became of them."""
     return {
         "facts": list(_prove(story, say)),
-        "lists": [(say("story.left"), [f"{_named(one)}: {_text(one['reason'])}" for one in story.get("left") or ()])],
+        "lists": [
+            (say("story.left"), [f"{_named(one)}: {_text(one['reason'])}" for one in story.get("left") or ()]),
+            (say("story.cleaned"), [f"{_named(one)} ({_text(one['run'])})" for one in story.get("cleaned") or ()]),
+        ],
     }
 
 
