@@ -98,6 +98,7 @@ def main() -> int:
         with chromium(Path(folder) / "profile") as browser:
             browser.command("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
             browser.command("Emulation.setCPUThrottlingRate", rate=given.throttle)
+            browser.driver.set_script_timeout(300)
             browser.command("Performance.enable", timeDomain="threadTicks")
             measure(browser, path)
     return 0
@@ -138,7 +139,7 @@ def measure(browser: Browser, path: Path) -> None:
         }
         times = sorted(found["times"])
         worst, usual = times[-1], times[len(times) // 2]
-        long = ", ".join(f"{one:.0f} ms" for one in found["long"]) or "none"
+        long = f"{len(found['long'])}, the longest {max(found['long']):.0f} ms" if found["long"] else "none"
         say(
             f"{name}: CPU a frame",
             ", ".join(f"{key.removesuffix('Duration')} {value:.2f}" for key, value in spent.items()) + " ms",

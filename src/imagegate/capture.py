@@ -56,6 +56,7 @@ _LOST_S = 30.0
 """How long the catalog may take to show an image whose request got no answer."""
 _AGAIN_S = 1.0
 _ROOT = DiskUse(path="/")
+_FORCE = " (may volumes in use be uploaded there? Cinder's own setting for it, enable_force_upload, is off by default)"
 
 Confirm = Callable[[Sequence[str]], bool]
 """Shown what is about to be captured; False refuses it."""
@@ -305,7 +306,8 @@ class Capture:
         except ApiError as error:
             if not error.executed:
                 self._reach("gate")
-                raise Stop(f"the cloud refused the capture: {error.reason}", ExitCode.FIX_FAILED) from error
+                hint = _FORCE if volume is not None and volume.status == "in-use" and error.status == 400 else ""
+                raise Stop(f"the cloud refused the capture: {error.reason}{hint}", ExitCode.FIX_FAILED) from error
             self.say(f"the answer was lost ({error.reason}): looking for the image")
         ident = ident or find_image(region, self.state, _LOST_S, self.say)
         if ident is None:

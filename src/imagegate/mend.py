@@ -79,8 +79,10 @@ def _apply_steps(plan: Plan, hands: Hands, shield: Shield) -> Outcome:
         step = planned.step
         if hands.cancelled.is_set():
             return Outcome(done=tuple(done), failed=step, reason="interrupted before this step")
-        hands.progress.applying(plan.target, step)
         try:
+            if step.phase is Phase.COPIES and (reason := shield.put_back()) is not None:  # a copy is protected as it is
+                raise StepRefused(reason)
+            hands.progress.applying(plan.target, step)
             if step.phase is Phase.POWER:
                 hands.before_power()
             _apply(plan.target, planned, hands, shield, light)

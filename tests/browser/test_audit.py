@@ -100,6 +100,8 @@ def test_search_finds_names_ids_checks_and_what_was_seen(browser: Browser, thous
     assert all("golden-web-edge" in name for name in browser.texts("#list .group .name"))
     search(browser, "golden-web-edge catalog-image-protected")
     assert 0 < shown(browser) < some
+    search(browser, "GOLDEN-Web-Edge")
+    assert shown(browser) == some
     search(browser, "de305d5475b4431b")
     assert shown(browser) > 0
     search(browser, "nothing is called like this")
@@ -185,6 +187,21 @@ def test_an_address_that_somebody_wrote_does_no_harm(fragment: str, browser: Bro
     every = findings(thousand)
     wanted = {"verdict=fail": sum(map(every.count, "024")), "verdict=nonsense": len(every)}
     assert shown(browser) == wanted.get(fragment, sum(map(every.count, "01")))
+
+
+def test_the_numbers_of_the_result_lead_to_their_findings(browser: Browser, thousand: Path) -> None:
+    browser.open(thousand)
+    every = findings(thousand)
+    for name, kinds in (("fail", "024"), ("unknown", "13"), ("pass", "5")):
+        link = browser.one(f".counts .{name} a")
+        wanted = int(browser.run("return arguments[0].lastChild.textContent", link).replace(",", ""))
+        link.click()
+        browser.wait("return document.querySelector('#findings').getBoundingClientRect().top < 10")
+        assert shown(browser) == wanted == sum(map(every.count, kinds))
+        browser.run("scrollTo(0, 0)")
+    browser.driver.back()
+    browser.wait("return document.querySelector('.pill.unknown').ariaPressed === 'true'")
+    assert shown(browser) == sum(map(every.count, "13")), "and back"
 
 
 def test_the_whole_way_by_keyboard(browser: Browser, thousand: Path) -> None:

@@ -151,11 +151,6 @@ def test_history_and_diff_tell_of_these_runs(run, bench, capsys):
     assert "resolved 1" in capsys.readouterr().out
 
 
-def test_the_policy_s_place_stands_in_the_report(run, bench):
-    run([GOOD])
-    assert bench.report()["policy"]["path"] == str(bench.path / "policy.yaml")
-
-
 def test_waivers_of_the_policy_stand_in_the_report(bench):
     bench.record(image("waived-web", protected=False), image("waived-db", number=1))
     result = bench.run()

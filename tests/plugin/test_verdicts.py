@@ -34,6 +34,24 @@ def test_a_fail_is_told_once_and_without_a_traceback(bench):
     result.stdout.fnmatch_lines(["*2 pass, 2 fail (1 waived, 0 fixed), 1 unknown, 1 not applicable*", "*exit code 1*"])
 
 
+@pytest.mark.parametrize(
+    ("words", "locale", "said"),
+    [((), "ko_KR.UTF-8", "감사"), (("--lang", "ja"), "ko_KR.UTF-8", "監査"), ((), "C", "Audit")],
+)
+def test_the_page_is_written_in_the_language_that_is_asked_for(bench, monkeypatch, words, locale, said):
+    monkeypatch.setenv("LC_ALL", locale)
+    assert bench.run("--format", "html", *words).ret == 1
+    page = (bench.path / "reports" / "latest" / "report.html").read_text(encoding="utf-8")
+    assert f">{said}</span>" in page
+    assert "waived-web" in page
+
+
+def test_a_language_that_is_not_spoken_is_a_mistake(bench):
+    result = bench.run("--format", "html", "--lang", "tlh")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--lang*invalid choice: 'tlh'*"])
+
+
 def test_the_short_summary_of_others_is_left_alone(bench):
     bench.pytester.makepyfile(test_mine="def test_mine(): assert 0")
     result = bench.run("test_mine.py")

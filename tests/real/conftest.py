@@ -42,7 +42,7 @@ def cloud(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def killing(tmp_path_factory):
-    """A whole sandbox without guests, whose services stand behind traps that kill commands."""
+    """A whole sandbox with block storage, without guests, whose services stand behind traps that kill commands."""
     folder = tmp_path_factory.mktemp("killed")
-    with running(folder / "run") as box, behind_traps(box, folder) as scene:
+    with running(folder / "run", services=sandbox.EVERY_SERVICE) as box, behind_traps(box, folder) as scene:
         yield scene

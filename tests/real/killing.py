@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.real.guests import Compute
-from tests.real.support import Proxy, User, rerouted, validate
+from tests.real.support import Proxy, StrictGlance, User, rerouted, validate
 
 from imagegate.capture_state import read_state
 from imagegate.sandbox import net
 
 ALL = os.environ.get("IMAGEGATE_KILLED") == "all"
-NAME = "web-01"
+NAME, ON_VOLUME = "web-01", "db-01"
 NUMBERS = itertools.count()
 
 COMMANDS = """
@@ -123,9 +123,13 @@ class Front(Proxy):
         return None if self.trap.spring(after=True) else answer
 
 
+class StrictFront(Front, StrictGlance):
+    """The same before a Glance that refuses to change protected images, as NHN Cloud's documents say."""
+
+
 class Scene:
-    """A sandbox whose services stand behind traps, with a u2 instance without a guest, the command line, and captures by
-    a policy that has all kinds of fixes."""
+    """A sandbox whose services stand behind traps, with two instances without guests (u2, and m2 on a volume), the
+    command line, and captures by a policy that has all kinds of fixes."""
 
     def __init__(self, box, folder):
         self.box, self.folder = box, folder
@@ -135,7 +139,7 @@ class Scene:
         self.here, self.there = User(box, "golden", "KR1"), User(box, "golden", "KR2")
         self.prod = User(box, "web-prod")
         self.trap = Trap(self.reports)
-        self._make_server()
+        self._make_servers()
         environ = dict(os.environ, OS_CLIENT_CONFIG_FILE=str(box.clouds_yaml), XDG_STATE_HOME=str(folder / "state"))
         with (folder / "said.log").open("wb") as log:
             self.commands = subprocess.Popen(
@@ -143,18 +147,27 @@ class Scene:
                 stdout=subprocess.PIPE, stderr=log, text=True,
             )  # fmt: skip
 
-    def _make_server(self):
+    def _make_servers(self):
         admin = User(self.box, "admin")
         record = {"name": "base", "visibility": "public", "disk_format": "raw", "container_format": "bare"}
         base = admin.create(**record)
         admin.call("PUT", f"/v2/images/{base}/file", b"\0" * 1024)
         headers = {**self.compute.headers, "X-OpenStack-Nova-API-Version": "2.37"}
         listed = net.request(self.compute.port, "GET", "/v2.1/flavors", headers=headers).json()["flavors"]
-        flavor = next(one["id"] for one in listed if one["name"] == "u2.c1m2")
-        server = {"name": NAME, "imageRef": base, "flavorRef": flavor, "networks": "none"}
-        made = net.request(self.compute.port, "POST", "/v2.1/servers", body={"server": server}, headers=headers)
-        assert made.status == 202, made.body
-        wait(lambda: self.compute.server(NAME)["status"] == "ACTIVE")
+        flavors = {one["name"]: one["id"] for one in listed}
+        volume = {
+            "uuid": base, "source_type": "image", "destination_type": "volume", "boot_index": 0, "volume_size": 1,
+            "delete_on_termination": True,
+        }  # fmt: skip
+        for server in (
+            {"name": NAME, "imageRef": base, "flavorRef": flavors["u2.c1m2"]},
+            {"name": ON_VOLUME, "block_device_mapping_v2": [volume], "flavorRef": flavors["m2.c1m2"]},
+        ):
+            body = {"server": {**server, "networks": "none"}}
+            made = net.request(self.compute.port, "POST", "/v2.1/servers", body=body, headers=headers)
+            assert made.status == 202, made.body
+        for name in (NAME, ON_VOLUME):
+            wait(lambda name=name: self.compute.server(name)["status"] == "ACTIVE")
 
     def command(self, *argv):
         """Run the command line; the exit code."""
@@ -181,10 +194,10 @@ class Scene:
             "version": 1,
             "scope": {"clouds": {"sandbox": ["KR1"]}},
             "rules": [
-                {"for": {"instance": {"name": NAME}}, "require": {"capture-instance-stopped": None}},
+                {"for": {"instance": {"name": [NAME, ON_VOLUME]}}, "require": {"capture-instance-stopped": None}},
                 {"for": {"image": {"name": f"{name}*", "owner": "self", "region": "KR1"}}, "require": checks},
                 {
-                    "for": {"image": {"property.image_type": "snapshot", "region": "KR1"}},
+                    "for": {"image": {"property.image_type": "snapshot", "region": "KR1"}},  # only compute says so
                     "require": {"catalog-name-conforms": {"pattern": ".*-[0-9]{8}", "rename": "{name}-20261123"}},
                 },
             ],
@@ -203,13 +216,14 @@ class Scene:
         wanted = {0 if when is None else -signal.SIGKILL} | (set() if surely else {0})
         assert code in wanted, (code, self.said())
 
-    def capture(self, when=None, *, after=False, surely=True):
+    def capture(self, when=None, *, after=False, surely=True, instance=NAME):
         """A capture that is killed where ``when`` says so; its name."""
-        if self.compute.server(NAME)["status"] != "ACTIVE":
-            self.compute.act(NAME, {"os-start": None}, "ACTIVE")
+        self.instance = instance
+        if self.compute.server(instance)["status"] != "ACTIVE":
+            self.compute.act(instance, {"os-start": None}, "ACTIVE")
         name, policy = self.policy()
         fix = ("--fix", "--fix-level", "disruptive")
-        self.killed(when, "capture", NAME, "--name", name, "--policy", policy, *fix, after=after, surely=surely)
+        self.killed(when, "capture", instance, "--name", name, "--policy", policy, *fix, after=after, surely=surely)
         return name
 
     def resume(self, when=None, *, after=False):
@@ -240,14 +254,15 @@ class Scene:
     def assert_finished(self, name):
         """Whatever went before: there is one image and one copy of it, as the policy wants them."""
         (image,), (copy,) = self.images(name)
-        assert (image["name"], image["status"], image["protected"]) == (f"{name}-20261123", "active", True)
+        called = f"{name}-20261123" if self.instance == NAME else name
+        assert (image["name"], image["status"], image["protected"]) == (called, "active", True)
         assert (image["visibility"], image["role"]) == ("shared", "web")
         assert list(self.here.members(image["id"])) == [self.prod.project]
         assert (copy["status"], copy["source_image_id"], copy["protected"]) == ("active", image["id"], True)
         assert "imagegate_copying" not in copy
         state = read_state(self.reports / self.run)
         assert (state.stage, state.image) == ("done", image["id"])
-        assert self.compute.server(NAME)["status"] == "SHUTOFF"
+        assert self.compute.server(self.instance)["status"] == "SHUTOFF"
         assert (self.report["capture"]["left"], self.report["capture"]["image"]["id"]) == (None, image["id"])
 
     def clear(self, name):
@@ -269,8 +284,9 @@ def behind_traps(box, folder):
     scene = Scene(box, folder)
     try:
         with contextlib.ExitStack() as fronts:
-            for service in ("nova", "glance-KR1", "glance-KR2"):
-                front = fronts.enter_context(Front(box.ports[service], service, scene.trap))
+            for service in ("nova", "cinder", "glance-KR1", "glance-KR2"):
+                kind = StrictFront if service == "glance-KR1" else Front
+                front = fronts.enter_context(kind(box.ports[service], service, scene.trap))
                 fronts.enter_context(rerouted(box, service, front.port))
             yield scene
     finally:

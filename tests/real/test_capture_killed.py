@@ -9,7 +9,7 @@ import itertools
 from dataclasses import dataclass
 
 import pytest
-from tests.real.killing import ALL, NAME, at, wait
+from tests.real.killing import ALL, NAME, ON_VOLUME, at, wait
 
 from imagegate.capture_left import left_behind
 from imagegate.capture_state import read_state
@@ -50,6 +50,7 @@ STOP, ASK = "nova POST /action os-stop", "nova POST /action createImage"
 PROPERTY, RENAME = "glance-KR1 PATCH * /role", "glance-KR1 PATCH * /name"
 SHARE, MEMBER, PROTECT = "glance-KR1 PATCH * /visibility", "glance-KR1 POST /members", "glance-KR1 PATCH * /protected"
 COPY, DATA, FINISH = "glance-KR2 POST /v2/images", "glance-KR2 PUT /file", "glance-KR2 PATCH * imagegate_copying"
+UPLOAD, LIFT = "cinder POST /action os-volume_upload_image", "glance-KR1 PATCH * /protected false"
 COPYING = "copy the image to region KR2"
 
 POINTS = (
@@ -85,7 +86,7 @@ def assert_told(scene, name, point):
     state = read_state(scene.reports / scene.run)
     here, there = scene.images(name)
     assert (state.stage, len(here), len(there)) == (point.stage, *point.made)
-    assert state.server == scene.compute.server(NAME)["id"]
+    assert state.server == scene.compute.server(scene.instance)["id"]
     known = state.stage not in {"gate", "asking"}
     assert state.image == (here[0]["id"] if known else None)
     left = left_behind(scene.reports, state)
@@ -146,6 +147,37 @@ def test_a_killed_capture_says_how_it_is_cleaned_up_and_that_is_true(scene):
     assert words[:2] == ["imagegate", "undo"]
     assert scene.command(*words[1:3], "--yes") == 0, scene.said()
     wait(lambda: scene.compute.server(NAME)["status"] == "ACTIVE")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before-the-request", "answer-lost"])
+def test_a_capture_through_block_storage_is_killed_around_its_request_and_finished(scene, after):
+    name = scene.capture(at(UPLOAD), after=after, instance=ON_VOLUME)
+    assert_told(scene, name, Point(name="", when=None, stage="asking", made=(int(after), 0)))
+    if after:
+        (image,), _ = scene.images(name)
+        assert (image["protected"], image["visibility"]) == (True, "private"), "as it was asked for"
+    assert scene.resume() == 0, scene.said()
+    scene.assert_finished(name)
+    assert sum(one.is_a(UPLOAD) for one in scene.trap.requests) == (0 if after else 1)
+    scene.clear(name)
+
+
+def test_a_protection_that_was_lifted_when_the_kill_came_is_put_back_before_anything_else(scene):
+    """The image is born protected, and this Glance refuses to change protected images."""
+    name = scene.capture(at(LIFT), after=True, instance=ON_VOLUME)
+    (image,), _ = scene.images(name)
+    assert image["protected"] is False
+    state = read_state(scene.reports / scene.run)
+    (owed,) = left_behind(scene.reports, state).owed
+    assert name in owed
+    assert scene.command("capture", "--resume", scene.run, "--plan") == 11
+    assert f"owed, and put back first: {owed}" in scene.said()
+    assert scene.here.get(image["id"])["protected"] is False
+    assert scene.resume() == 0, scene.said()
+    writes = [one for one in scene.trap.requests if one.method in {"PATCH", "POST", "PUT", "DELETE"}]
+    assert writes[0].is_a("glance-KR1 PATCH * /protected true"), writes[:3]
+    scene.assert_finished(name)
+    scene.clear(name)
 
 
 @pytest.mark.skipif(not ALL, reason="IMAGEGATE_KILLED=all kills a capture at every request: minutes")

@@ -16,14 +16,18 @@ from imagegate import sandbox
 from imagegate.sandbox import guests, net
 
 NAME, GOLDEN = "build-web-01", "golden-web-20261122"
+ON_VOLUME, GOLDEN_DB = "build-db-01", "golden-db-20261122"
+ALL = (ON_VOLUME, NAME)
 
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory):
-    """A whole sandbox with one u2 instance that nobody has prepared."""
+    """A whole sandbox with a u2 instance, and one on a volume, which nobody has prepared."""
     require_guests()
     root = tmp_path_factory.mktemp("capture") / "run"
-    yield sandbox.up(root, guests=[sandbox.GuestSpec(name=NAME, dbus="file", user="ubuntu", flavor="u2.c1m2")])
+    local = sandbox.GuestSpec(name=NAME, dbus="file", user="ubuntu", flavor="u2.c1m2")
+    on_volume = sandbox.GuestSpec(name=ON_VOLUME, dbus="file", user="ubuntu", flavor="m2.c1m2", volume_gb=2)
+    yield sandbox.up(root, guests=[local, on_volume])
     sandbox.down(root)
 
 
@@ -54,6 +58,15 @@ def policy(box, tmp_path):
     path = tmp_path / "policy.yaml"
     path.write_text(json.dumps(text))
     return path
+
+
+@pytest.fixture
+def volumes(policy):
+    """The same, proven on volumes."""
+    text = json.loads(policy.read_text())
+    text["prove"] |= {"flavor": "m2.c1m2", "volume_size": 2}
+    policy.write_text(json.dumps(text))
+    return policy
 
 
 def images(box):
@@ -115,7 +128,7 @@ def test_an_image_of_an_unprepared_instance_is_proven_unfit(box, raw, policy, tm
     assert said.finding("golden-raw", "clone-host-keys-differ")["verdict"] == "pass"
     left = said.stdout + said.stderr + "".join(p.read_text("latin-1") for p in (tmp_path / "reports").rglob("*") if p.is_file())
     assert raw not in left
-    assert guests.known(box.root) == (NAME,)
+    assert guests.known(box.root) == ALL
     assert [one["name"] for one in said.report["prove"]["servers"] if not one["removed"]] == []
 
 
@@ -138,9 +151,9 @@ def struck_while_waiting(box, policy, reports, number):
 def assert_nothing_left(box):
     compute = Compute(box)
     listed = net.request(compute.port, "GET", "/v2.1/servers", headers=compute.headers).json()["servers"]
-    assert [server["name"] for server in listed] == [NAME]
+    assert sorted(server["name"] for server in listed) == [*ALL]
     deadline = time.monotonic() + 30  # Nova may have been booting one when its record went
-    while guests.known(box.root) != (NAME,):
+    while guests.known(box.root) != ALL:
         assert time.monotonic() < deadline, guests.known(box.root)
         time.sleep(0.1)
 
@@ -216,10 +229,41 @@ def test_gate_fix_stop_capture_killed_resumed_compliant_and_proven(box, raw, pol
     said = prove(box, policy, GOLDEN, tmp_path / "proof")
     assert said.code == 0, said.stdout + said.stderr
     assert unfit(said) == set()
-    assert guests.known(box.root) == (NAME,)
+    assert guests.known(box.root) == ALL
     left = "".join(p.read_text("latin-1") for p in tmp_path.rglob("*") if p.is_file()) + output + done.stdout + said.stdout
     assert before not in left
 
     again = imagegate(*capture, reports=reports, clouds_yaml=box.clouds_yaml)
     assert again.code == 1
     assert "is taken" in again.report["capture"]["stopped"]
+
+
+def cinder(box, path):
+    """What block storage shows the owner."""
+    return net.request(
+        box.ports["cinder"], "GET", f"/v3/{box.projects['golden']}{path}", headers=Compute(box).headers
+    ).json()  # fmt: skip
+
+
+def test_an_instance_on_a_volume_is_captured_through_real_block_storage_and_proven_on_volumes(box, volumes, tmp_path):
+    reports = tmp_path / "reports"
+    before = ssh(box.root, ON_VOLUME, "cat /etc/machine-id").strip()
+    said = imagegate(
+        "capture", ON_VOLUME, "--name", GOLDEN_DB, "--policy", volumes, "--inventory", box.root / "inventory.yaml",
+        "--fix", "--fix-level", "disruptive", reports=reports, clouds_yaml=box.clouds_yaml,
+    )  # fmt: skip
+    assert said.code == 0, said.stdout + said.stderr
+    validate(said.report)
+    made, image = said.report["capture"], images(box)[GOLDEN_DB]
+    assert "os-volume_upload_image" in made["way"]
+    (volume,) = cinder(box, "/volumes/detail")["volumes"]
+    assert (made["root_gb"], volume["size"], image["virtual_size"]) == (2, 2, 2 * 2**30)
+    assert (image["disk_format"], image["protected"], image["visibility"]) == ("qcow2", True, "shared")
+    assert any("force true" in line and volume["id"] in line for line in made["planned"])
+    assert (made["size"], made["image"]["id"]) == (image["size"], image["id"])
+    proof = prove(box, volumes, GOLDEN_DB, tmp_path / "proof")
+    assert proof.code == 0, proof.stdout + proof.stderr
+    assert unfit(proof) == set()
+    assert_nothing_left(box)
+    assert [one["id"] for one in cinder(box, "/volumes")["volumes"]] == [volume["id"]], "their volumes went with them"
+    assert before not in "".join(p.read_text() for p in tmp_path.rglob("*") if p.is_file())

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from tests.real.killing import ALL, NAME, at, wait
+from tests.real.killing import ALL, NAME, ON_VOLUME, at, wait
 
 from imagegate.prove_state import read_prove
 from imagegate.sandbox import net
@@ -53,7 +53,7 @@ class Nova:
 
     def servers(self):
         listed = net.request(self.port, "GET", "/v2.1/servers/detail", headers=self.headers).json()["servers"]
-        return {one["id"]: one["name"] for one in listed if one["name"] != NAME}
+        return {one["id"]: one["name"] for one in listed if one["name"] not in {NAME, ON_VOLUME}}
 
     def twin(self, like):
         """A server of the same name that carries no mark; its id."""

@@ -13,7 +13,7 @@ from imagegate.errors import StepBlocked, StepError
 from imagegate.journal import Journal
 from imagegate.journal_reader import read_journal
 from imagegate.locks import Locks
-from imagegate.model import Facts, Kind, Level, RemedyState, Seen, Target
+from imagegate.model import Facts, Kind, Level, Phase, RemedyState, Seen, Target
 from imagegate.plan import Grant
 from imagegate.probes import (
     IMAGE,
@@ -28,7 +28,7 @@ from imagegate.probes import (
     NamesakesProbe,
 )
 from imagegate.recover import debts, pay_debts
-from imagegate.steps import Rename, SetMinimum, SetProperty, SetProtected, SetTag, SetVisibility, protection
+from imagegate.steps import AddMember, Rename, SetMinimum, SetProperty, SetProtected, SetTag, SetVisibility, protection
 
 GOLDEN = Target(kind=Kind.IMAGE, id="i-1", name="golden", cloud="nhn", region="KR1", owner="p-owner")
 ALLOWED = catalogue().checks["catalog-members-allowed"]
@@ -98,6 +98,38 @@ def test_lift_change_and_put_back(world, journal):
     assert (entries[0].ending.changed, entries[1].owes.summary, entries[4].restores) == (False, BACK, "run-1/2")
     assert history(journal).debts == ()
     assert [line[2] for line in told.lines if line[0] == "applied"][-1] == BACK
+
+
+def _and_copies(seen, want):
+    """As a step that copies the image elsewhere: after all others, and of what the image is then."""
+    yield from ALLOWED.plan(seen, want)
+    if all(member.project != "p-copy" for member in seen[MEMBERS].members):
+        said = {"summary": "copy", "level": Level.DISRUPTIVE, "why": "test", "undo": None}
+        yield AddMember(project="p-copy", subject="copy", phase=Phase.COPIES, **said)
+
+
+def test_a_copy_is_made_of_an_image_that_is_protected_again(world, journal):
+    """It may take hours, and the copy is to be as protected as the image was."""
+    seen = []
+    apply = world.apply
+    world.apply = lambda target, step, *rest, **more: (
+        seen.append((step.summary, world.truth[GOLDEN.key][IMAGE].protected)), apply(target, step, *rest, **more)
+    )[1]  # fmt: skip
+    machine = engine(world, journal=journal)
+    check = replace(ALLOWED, plan=_and_copies)
+    run(machine, [pair(check, GOLDEN, {"allow": [{"project": "p-copy"}], **WANT})], ALL)
+    assert applied(world) == [LIFT, SHARE, "add member p-prod", BACK, "copy"]
+    assert seen[-1] == ("copy", True)
+    assert history(journal).debts == ()
+
+
+def test_no_copy_is_made_while_the_protection_cannot_be_put_back(world, journal):
+    world.failures[BACK] = StepError("500", changed=False)
+    machine = engine(world, journal=journal)
+    check = replace(ALLOWED, plan=_and_copies)
+    run(machine, [pair(check, GOLDEN, {"allow": [{"project": "p-copy"}], **WANT})], ALL)
+    assert "copy" not in applied(world)
+    assert "NOT PROTECTED" in machine.findings[ALLOWED.id, GOLDEN.key].remedy.reason
 
 
 def test_what_a_record_says_is_changed_under_one_lifted_protection(world, journal):

@@ -170,6 +170,17 @@ def test_a_run_that_does_not_tell_where_its_policy_is(folder: Path, capsys: pyte
     assert waive(print_, "--yes", "--policy", "policy.yaml") == 0
 
 
+def test_from_another_folder_the_policy_must_be_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_ = prints(folder)["bad"]
+    monkeypatch.chdir(folder / "reports")
+    assert waive(print_, "--yes", "--report-dir", str(folder / "reports")) == 4
+    assert "is not here: name it with --policy FILE" in capsys.readouterr().err
+    assert waive(print_, "--yes", "--report-dir", str(folder / "reports"), "--policy", "../policy.yaml") == 0
+    assert print_ in (folder / "policy.yaml").read_text()
+
+
 def test_a_policy_that_is_broken_is_told_with_line_and_column(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "policy.yaml").write_text(POLICY + "strikt: true\n")
     assert waive(prints(folder)["bad"], "--yes", "--policy", "policy.yaml") == 4

@@ -100,6 +100,11 @@ def _policy(document: Document, run: str, named: Path | None) -> Path:
     path = named if named is not None else Path(known) if isinstance(known, str) and known else None
     if path is None:
         raise UsageError(f"run {run} does not tell where its policy is: name it with --policy FILE")
+    if named is None and not path.exists():
+        raise UsageError(
+            f"{path}, the policy of run {run} in the folder where that was started, is not here: name it with "
+            "--policy FILE"
+        )
     digest = f"sha256:{hashlib.sha256(read_bytes(path)).hexdigest()}"
     if digest != policy["digest"]:
         if named is None:

@@ -27,7 +27,7 @@ _NEW = {
 _LEFT = {
     Gap.IN_ORDER: ("resolved", "resolved"),
     Gap.NOT_SEEN: ("not seen", "not_seen"),
-    Gap.TARGET_GONE: ("target gone (deleted, renamed, or no rule is about it any more)", "target_gone"),
+    Gap.TARGET_GONE: ("target gone (deleted, renamed, not shared any more, or no rule is about it)", "target_gone"),
     Gap.NOT_REQUIRED: ("no longer required", "not_required"),
 }
 

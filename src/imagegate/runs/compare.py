@@ -36,7 +36,8 @@ class Gap(StrEnum):
     NOT_SEEN = "not-seen"
     """It was unknown, left out of a partial run, or its catalog was not seen whole."""
     TARGET_GONE = "target-gone"
-    """Its catalog was seen whole, and the target was not among what the rules select there: deleted, or renamed."""
+    """Its catalog was seen whole, and the target was not among what the rules select there: deleted, renamed, not
+    shared with us any more."""
     NOT_REQUIRED = "not-required"
     """The target was judged, but nothing required this check of it."""
 

@@ -18,6 +18,9 @@ from imagegate.capture_state import read_state
 from imagegate.errors import UserError
 from imagegate.journal import JOURNAL
 from imagegate.journal_reader import JournalError, read_journal
+from imagegate.prove_state import FILE as PROVE
+from imagegate.prove_state import LOCK as PROVE_LOCK
+from imagegate.prove_state import read_prove
 from imagegate.report.formats import ALWAYS, FORMATS
 from imagegate.report.lines import Line, line
 from imagegate.report.stored import REPORT
@@ -28,7 +31,9 @@ from imagegate.runs.index import Index
 from imagegate.runs.scan import UNDO
 from imagegate.undo import GOOD, changes, has_way_back
 
-_OURS = frozenset({*ALWAYS.values(), *(form.file for form in FORMATS.values()), JOURNAL, CAPTURE, UNDO, "undo.txt"})
+_OURS = frozenset(
+    {*ALWAYS.values(), *(form.file for form in FORMATS.values()), JOURNAL, CAPTURE, PROVE, PROVE_LOCK, UNDO, "undo.txt"}
+)
 _TEMPORARY = re.compile(r"\.[a-z]+\.[a-z]+\.[0-9a-f]{8}(\.tmp)?")
 """What a process that was killed while it wrote left behind."""
 
@@ -158,6 +163,7 @@ def _check_needed(folder: Path, run: str, taken_back: Collection[int], keep: Kee
         raise Needed("latest names it")
     for each in dict.fromkeys((run, "-".join(run.split("-")[:2]))):
         _check_capture(folder / each)
+    _check_proof(folder / run)
     journal = folder / run / JOURNAL
     if not journal.exists():
         return
@@ -186,6 +192,17 @@ def _check_capture(run: Path) -> None:
         raise Needed(str(error)) from error
     if stage not in {"done", "refused"}:
         raise Needed(f"its capture is not done: imagegate capture --resume {run.name}")
+
+
+def _check_proof(run: Path) -> None:
+    if not (run / PROVE).exists():
+        return
+    try:
+        left = read_prove(run).open
+    except UserError as error:
+        raise Needed(str(error)) from error
+    if left:
+        raise Needed(f"{plural(len(left), 'server')} that it made may be there: imagegate prove --clean {run.name}")
 
 
 def _taken_back(folder: Path) -> dict[str, set[int]]:

@@ -58,8 +58,10 @@ INSERT INTO checks(name, title) SELECT name, title FROM in_checks WHERE true
   ON CONFLICT(name) DO UPDATE SET title = excluded.title WHERE title <> excluded.title;
 INSERT INTO targets(key, kind, ident, name, cloud, region, owner)
   SELECT key, kind, ident, name, cloud, region, owner FROM in_targets WHERE true ORDER BY n
-  ON CONFLICT(key) DO UPDATE SET name = excluded.name, owner = excluded.owner
-  WHERE name <> excluded.name OR owner IS NOT excluded.owner;
+  ON CONFLICT(key) DO UPDATE SET
+    name = excluded.name, cloud = excluded.cloud, region = excluded.region, owner = excluded.owner
+  WHERE name <> excluded.name OR cloud IS NOT excluded.cloud OR region IS NOT excluded.region
+    OR owner IS NOT excluded.owner;
 INSERT OR IGNORE INTO pairs("check", target)
   SELECT checks.id, targets.id FROM incoming
   JOIN in_checks ON in_checks.n = c JOIN checks USING(name)

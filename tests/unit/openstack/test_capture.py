@@ -349,6 +349,17 @@ def test_a_refused_request_is_no_image(volumes, capture, kit):
     assert "Image quota exceeded" in story["stopped"]
 
 
+@pytest.mark.parametrize("status", ["in-use", "available"])
+def test_a_cloud_that_lets_no_volume_in_use_be_uploaded_is_named_for_it(volumes, capture, kit, status):
+    """As Cinder does by default: it takes no notice of force then."""
+    volumes.root["status"] = status
+    refusal = kit.Reply(400, {"badRequest": {"message": "Invalid volume: status must be available"}})
+    volumes.cloud.hooks.insert(0, lambda r: refusal if r.path.endswith("/action") else None)
+    _, story, _ = capture()
+    assert "status must be available" in story["stopped"]
+    assert ("enable_force_upload" in story["stopped"]) is (status == "in-use")
+
+
 @pytest.mark.parametrize(("status", "reason"), [("killed", "is killed"), ("gone", "is gone"), ("queued", "not active")])
 def test_an_image_that_does_not_become_active_is_named(volumes, capture, monkeypatch, status, reason):
     def spoil(ident):

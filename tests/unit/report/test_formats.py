@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,11 @@ from imagegate.report.past import Context
 from imagegate.report.records import gaps
 from imagegate.report.stored import document_of
 from imagegate.report.write import write_reports
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
 
 
 @pytest.fixture
@@ -49,9 +56,41 @@ def test_several_forms_land_in_the_folder_of_the_run(tmp_path: Path, capsys: pyt
 
 
 @pytest.mark.parametrize(
+    ("words", "locale", "language"),
+    [
+        ([], "C", "en"),
+        ([], "ko_KR.UTF-8", "ko"),
+        (["--lang", "ja"], "ko_KR.UTF-8", "ja"),
+        (["--lang", "en"], "ko_KR.UTF-8", "en"),
+    ],
+)
+def test_words_for_people_are_in_the_language_that_is_asked_for(
+    words: list[str], locale: str, language: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
+    out = folder / "page.html"
+    assert main([*words, "--format", "html", "--report-dir", str(folder), "--output", str(out)]) == 0
+    assert f'<html lang="{language}"' in out.read_text(encoding="utf-8")
+
+
+def test_a_run_that_is_rendered_again_is_told_of_the_runs_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    early = cases.audit()
+    write_reports(early, tmp_path)
+    later = replace(early, run_id="20261123T101500Z-3f2b", finished=early.finished + timedelta(days=1))
+    write_reports(later, tmp_path, formats=["html"])
+    written = (tmp_path / later.run_id / "report.html").read_text(encoding="utf-8")
+    assert written.count(early.run_id) == 1, "in the trend"
+    assert main([later.run_id, "--format", "html", "--report-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == written
+
+
+@pytest.mark.parametrize(
     ("words", "says"),
     [
         (["--format", "cvs"], "there is no such form, did you mean csv?"),
+        (["--format", "html", "--lang", "de"], "invalid choice: 'de'"),
         (["nope"], "there is no report"),
         (["--format", "csv", "--format", "json", "--output", "x"], "--output takes one form"),
         (["--format", "csv", "--output", "/nowhere/x"], "No such file or directory"),

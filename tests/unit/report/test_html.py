@@ -319,7 +319,7 @@ STATES = ("in force", "ending soon", "expired", "unused", "over-broad")
 
 @pytest.mark.parametrize("state", STATES)
 def test_waivers_of_the_policy(state: str) -> None:
-    found = page(headed(waivers=[{**WAIVER, "state": state}]))
+    found = page(headed(waivers=[{**WAIVER, "state": state}], attestations=[]))
     [row] = [text for attributes, text in found.all("section", **{"aria-labelledby": "waivers"})]
     for said in (
         "<moving>",

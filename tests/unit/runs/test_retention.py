@@ -20,6 +20,7 @@ from imagegate.capture_state import State, write_state
 from imagegate.commands import history
 from imagegate.journal import JOURNAL, Journal
 from imagegate.model import Facts, Kind, Level, Phase, Seen, Target
+from imagegate.prove_state import Made, ProveState, write_prove
 from imagegate.report.write import busy
 from imagegate.runs.brief import RunHead
 from imagegate.runs.keeping import pruned_after
@@ -176,6 +177,15 @@ def capture(stage: str) -> Callable[[Path], None]:
     )
 
 
+def proof(*, gone: bool) -> Callable[[Path], None]:
+    def put(folder: Path) -> None:
+        server = Made(name="ig-prove-a", asked="2026-11-01T08:00:00Z", id="1", gone=gone)
+        write_prove(folder, ProveState(run=folder.name, cloud="c", region="r", image="i", servers=(server,)))
+        (folder / "prove.lock").write_text("")
+
+    return put
+
+
 NEEDED: dict[str, tuple[Callable[[Path], object], str | None, str | None]] = {
     # what lies there; why it is kept; and with --forget-undo
     "nothing more": (lambda folder: None, None, None),
@@ -199,6 +209,11 @@ NEEDED: dict[str, tuple[Callable[[Path], object], str | None, str | None]] = {
     "a capture that is not done": (capture("asking"), "its capture is not done", "its capture is not done"),
     "a capture that cannot be read": (
         lambda folder: (folder / "capture.json").write_text("{"), "cannot be read", "cannot be read",
+    ),
+    "a proof that left nothing": (proof(gone=True), None, None),
+    "a proof whose server may be there": (proof(gone=False), "1 server that it made may be there", "prove --clean"),
+    "a proof that cannot be read": (
+        lambda folder: (folder / "prove.json").write_text("{"), "cannot be read", "cannot be read",
     ),
     "what a killed writer left": (lambda folder: (folder / ".report.json.0a1b2c3d.tmp").write_text("x"), None, None),
     "notes of somebody": (lambda folder: (folder / "notes.txt").write_text("x"), "notes.txt lies in it", "notes.txt"),
@@ -276,6 +291,7 @@ def test_links_in_place_of_runs_are_not_followed(five: list[str], tmp_path: Path
 HOLD = """
 import sys
 from pathlib import Path
+from imagegate.prove_state import Made, ProveState, write_prove
 from imagegate.report.write import busy
 with busy(Path(sys.argv[1])):
     print("held", flush=True)

@@ -32,7 +32,7 @@ function detailOfRow(row) {
 function whatIsWrong(found) {
   if (!found.violations?.length) return null;
   const after = found.remedy?.after;
-  if (!after) return part("detail.violations", violations(found.violations));
+  if (!after || saysNothingNew(found, after)) return part("detail.violations", violations(found.violations));
   const fine = after.verdict === "pass" ? t("detail.nothing-wrong") : (after.reason ?? known("verdict", after.verdict));
   return [
     part("detail.before", violations(found.violations)),
@@ -44,6 +44,12 @@ function whatIsWrong(found) {
       after.observed_at ? h("p", { class: "quiet" }, t("detail.seen-at", { time: time(after.observed_at) })) : null,
     ),
   ];
+}
+
+/* What was seen afterwards of a finding for which nothing was done, if it is what was seen before. */
+function saysNothingNew(found, after) {
+  const tried = ["applied", "verified", "not-verified", "failed"].includes(found.remedy.state);
+  return !tried && JSON.stringify(after.violations) === JSON.stringify(found.violations);
 }
 
 const SHOWN = 40;

@@ -54,7 +54,7 @@ class LongList {
   /* `lines` holds the lines; `make(place)` draws one, `guess(place)` is its height until then. `cover()` tells how much
      of the window's top is covered by what stays there. */
   constructor(host, { make, guess, cover }) {
-    Object.assign(this, { host, make, guess, cover, lines: [], drawn: new Map(), active: 0, waiting: false });
+    Object.assign(this, { host, make, guess, cover, lines: [], drawn: new Map(), active: 0, waiting: false, last: 0 });
     this.sizes = new ResizeObserver((entries) => this.resized(entries));
     addEventListener("scroll", () => this.soon(), { passive: true });
     addEventListener("resize", () => this.soon());
@@ -91,7 +91,10 @@ class LongList {
     const top = -this.host.getBoundingClientRect().top;
     const first = this.heights.at(Math.max(0, top));
     const offset = this.heights.before(first);
-    const [from, to] = this.range(top);
+    const far = Math.abs(top - this.last) > innerHeight; // nothing that was drawn is of use: first what will be seen
+    this.last = top;
+    if (far) setTimeout(() => this.soon(), 80);
+    const [from, to] = this.range(top, far ? 0 : AHEAD);
     for (const [place, element] of this.drawn) {
       if ((place < from || place >= to) && place !== this.active && !element.contains(document.activeElement)) {
         this.sizes.unobserve(element);
@@ -108,11 +111,11 @@ class LongList {
     if (moved && top > 0) scrollBy(0, moved);
   }
 
-  range(top) {
+  range(top, ahead) {
     const count = this.lines.length;
     if (count <= WHOLE) return [0, count];
-    const from = this.heights.at(Math.max(0, top - AHEAD));
-    const to = Math.max(from + LEAST, this.heights.at(Math.max(0, top + innerHeight + AHEAD)) + 1);
+    const from = this.heights.at(Math.max(0, top - ahead));
+    const to = Math.max(from + LEAST, this.heights.at(Math.max(0, top + innerHeight + ahead)) + 1);
     return [from, Math.min(count, to)];
   }
 

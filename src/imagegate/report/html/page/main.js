@@ -30,23 +30,47 @@ function makeAll() {
   arrange(list.active);
 }
 
+/* Take filters, language and colours from the address; returns the finding that it names, or -1. */
+function followAddress() {
+  const root = document.documentElement;
+  const given = readAddress();
+  if (given.theme === "light" || given.theme === "dark") root.dataset.theme = given.theme;
+  if (given.language && given.language !== language) speak(given.language);
+  return given.row;
+}
+
+function showRow(row) {
+  const place = row < 0 ? -1 : arrangement.lines.indexOf(row);
+  if (place >= 0) list.focus(place);
+}
+
+/* A link within the page, or somebody who edits the address. */
+function onAddress() {
+  state.open.clear();
+  state.folded.clear();
+  state.marks = null;
+  const row = followAddress();
+  makeAll();
+  if (state.query) ask(state.query);
+  byId("findings").scrollIntoView();
+  showRow(row);
+}
+
 function start() {
   const root = document.documentElement;
   root.dataset.first = language;
   delete root.dataset.static;
   makeFacets();
-  const given = readAddress();
-  if (given.theme === "light" || given.theme === "dark") root.dataset.theme = given.theme;
-  if (given.language && given.language !== language) speak(given.language);
+  const row = followAddress();
   byId("plain").remove();
   byId("app").hidden = false;
   byId("keys").hidden = false;
   makeApp();
   makeAll();
   if (state.query) ask(state.query);
-  const place = given.row < 0 ? -1 : arrangement.lines.indexOf(given.row);
-  if (place >= 0) list.focus(place);
+  showRow(row);
   performance.mark("imagegate-ready");
+  addEventListener("hashchange", onAddress);
   addEventListener("keydown", onKey);
   addEventListener("scroll", later(30, whereNow), { passive: true });
   addEventListener("pointerdown", (event) => {
