@@ -11,20 +11,24 @@ from imagegate.errors import Unobserved
 from imagegate.judge import Pair, judge
 from imagegate.model import Check, Facts, Finding, Fix, Kind, Level, Note, Severity, Target, Violation
 from imagegate.params import NoParams
-from imagegate.probes.identity import Identity, IdentityFact
+from imagegate.probes.identity import Identity, IdentityFact, WindowsIdentity
 
 A, B = Identity(of="a"), Identity(of="b")
+WINDOWS_A, WINDOWS_B = WindowsIdentity(of="a"), WindowsIdentity(of="b")
 LETTERS = (A.of, B.of)
 
 _RESET = "reset the machine id before the image is captured: imagegate checks linux-machine-id-reset"
+_SYSPREP = "generalise Windows before the image is captured: imagegate checks windows-generalized"
 _KEYS = "remove /etc/ssh/ssh_host_* before the image is captured, and have them made at the first boot"
 
 Evaluate = Callable[[Facts, Any], Iterator[Violation | Note]]
 
 
-def compare(image: Target, seen: Facts, *, today: date) -> list[Finding]:
-    """Judge what was seen of the two clones of ``image``: ``seen`` holds the facts of ``A`` and ``B``."""
-    return [judge(Pair(check=check, target=image, params=NoParams(), rule=None), seen, today=today) for check in CHECKS]
+def compare(image: Target, seen: Facts, *, today: date, windows: bool = False) -> list[Finding]:
+    """Judge what was seen of the two clones of ``image``: ``seen`` holds the facts of ``A`` and ``B``, or of
+    ``WINDOWS_A`` and ``WINDOWS_B``."""
+    checks = WINDOWS_CHECKS if windows else CHECKS
+    return [judge(Pair(check=check, target=image, params=NoParams(), rule=None), seen, today=today) for check in checks]
 
 
 def _both(seen: Facts) -> tuple[tuple[str, IdentityFact], tuple[str, IdentityFact]]:
@@ -66,6 +70,30 @@ def _host_name(seen: Facts, _: Any) -> Iterator[Violation | Note]:
         yield _same("host name", f'"{seen[A].host_name}"', "leave it to the cloud: nothing may write it into the image")
 
 
+def _sid(seen: Facts, _: Any) -> Iterator[Violation | Note]:
+    one, other = seen[WINDOWS_A].sid, seen[WINDOWS_B].sid
+    for letter, sid in ((WINDOWS_A.of, one), (WINDOWS_B.of, other)):
+        if sid is None:
+            raise Unobserved("machine SID", f"clone {letter} has no local accounts of one SID (a domain controller?)")
+    if one == other:
+        yield _same("machine SID", f"digest {one}", _SYSPREP)
+
+
+def _machine_guid(seen: Facts, _: Any) -> Iterator[Violation | Note]:
+    one, other = seen[WINDOWS_A].machine_guid, seen[WINDOWS_B].machine_guid
+    for letter, guid in ((WINDOWS_A.of, one), (WINDOWS_B.of, other)):
+        if guid is None:
+            raise Unobserved("MachineGuid", f"clone {letter} has no MachineGuid in its registry")
+    if one == other:
+        yield _same("MachineGuid", f"digest {one}", _SYSPREP)
+
+
+def _windows_name(seen: Facts, _: Any) -> Iterator[Violation | Note]:
+    name = seen[WINDOWS_A].host_name
+    if name.casefold() == seen[WINDOWS_B].host_name.casefold():
+        yield _same("host name", f'"{name}"', _SYSPREP)
+
+
 def _dhcp(seen: Facts, _: Any) -> Iterator[Violation | Note]:
     for shared in sorted(set(seen[A].dhcp) & set(seen[B].dhcp)):
         hint = "remove the leases and DUID files of DHCP clients before the image is captured"
@@ -84,13 +112,15 @@ def _no_plan(_: Facts, __: Any) -> Iterator[Any]:
     yield from ()
 
 
-def _check(ident: str, title: str, severity: Severity, evaluate: Evaluate, applies: Any = None) -> Check:
+def _check(
+    ident: str, title: str, severity: Severity, evaluate: Evaluate, applies: Any = None, *, windows: bool = False
+) -> Check:
     return Check(
         id=ident,
         title=title,
         severity=severity,
         kind=Kind.IMAGE,
-        needs=(A, B),
+        needs=(WINDOWS_A, WINDOWS_B) if windows else (A, B),
         params=NoParams,
         applies=applies,
         evaluate=evaluate,
@@ -110,7 +140,18 @@ CHECKS = (
 )
 """What ``prove`` judges. These are in no catalogue: no policy can require them, since they need two booted clones."""
 
-DIGEST = "sha256:" + hashlib.sha256("\n".join(f"{c.id}\t{c.title}" for c in CHECKS).encode()).hexdigest()
+WINDOWS_CHECKS = (
+    _check("clone-windows-sid-differs", "Each clone has a machine SID of its own", Severity.HIGH, _sid, windows=True),
+    _check("clone-machine-guid-differs", "Each clone has a MachineGuid of its own", Severity.HIGH, _machine_guid,
+           windows=True),
+    _check("clone-host-name-differs", "Each clone has a host name of its own", Severity.MEDIUM, _windows_name,
+           windows=True),
+)  # fmt: skip
+"""The same for images of Windows."""
+
+DIGEST = "sha256:" + hashlib.sha256(
+    "\n".join(f"{c.id}\t{c.title}" for c in (*CHECKS, *WINDOWS_CHECKS)).encode()
+).hexdigest()  # fmt: skip
 
 
 def address_of(server: Mapping[str, Any], source: str) -> str | None:

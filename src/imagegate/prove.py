@@ -8,6 +8,7 @@ guests, compare (``clones``), remove whatever this run made.
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,12 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from imagegate.clones import A, B
 from imagegate.errors import Owner, UsageError
-from imagegate.inventory import Host, Inventory, address_mistake
+from imagegate.inventory import Host, Inventory, Via, address_mistake
 from imagegate.model import Kind, Observation, Probe, Seen, Target, Unseen
 from imagegate.pauses import Waiting
-from imagegate.probes.identity import Identity
+from imagegate.probes.identity import Identity, WindowsIdentity
 from imagegate.probes.image import ImageFact
 from imagegate.prove_clean import Cleaned, clean
 from imagegate.prove_report import again, tell
@@ -44,10 +44,10 @@ __all__ = ["MARK", "Boots", "Proof", "compute_of"]
 _LOOK_S = 20.0
 
 
-def _linux(inventory: Inventory, run_key: bytes) -> Transport:
-    from imagegate.transports.linux import LinuxTransport  # noqa: PLC0415 - only when a guest is up
+def _guests(inventory: Inventory, run_key: bytes) -> Transport:
+    from imagegate.transports.guests import Guests  # noqa: PLC0415 - only when a guest is up
 
-    return LinuxTransport(inventory, run_key=run_key)
+    return Guests(inventory, run_key)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Proof:
     policy: PolicyInfo | None = None
     report_dir: Path | None = None
     say: Callable[[str], None] = lambda _: None
-    guests: Callable[[Inventory, bytes], Transport] = _linux
+    guests: Callable[[Inventory, bytes], Transport] = _guests
     openstack: OpenStack = field(default_factory=OpenStack)
     run_id: str = field(init=False)
     started: datetime = field(init=False)
@@ -72,6 +72,7 @@ class Proof:
     cleaned: list[Cleaned] = field(init=False, default_factory=list)
     notes: list[str] = field(init=False, default_factory=list)
     seen: dict[Probe[Any], Observation] = field(init=False, default_factory=dict)
+    windows: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.started = datetime.now(UTC)
@@ -188,8 +189,13 @@ class Proof:
             raise UsageError(f"image {target.id} cannot be read: {error}") from error
         if image.status != "active":
             raise UsageError(f"image {image.name} is {image.status}: only an active image can be booted")
-        if (dict(image.properties).get("os_type") or "").casefold() == "windows":
-            raise UsageError(f"image {image.name} is a Windows image: prove looks at Linux guests only")
+        self.windows = (dict(image.properties).get("os_type") or "").casefold() == "windows"
+        if self.windows and not os.environ.get(self.boots.password_env or ""):
+            variable = self.boots.password_env or "NAME"
+            raise UsageError(
+                f"image {image.name} is a Windows image: --password-env {variable} must name a variable that holds the "
+                "password which servers from it have"
+            )
         return target, region, image
 
     # what is seen
@@ -198,7 +204,8 @@ class Proof:
         if any(clone.problem for clone in self.clones):
             return
         user = self.boots.user or dict(image.properties).get("login_username") or None
-        hosts = {clone.name: self._host(clone, user) for clone in self.clones}
+        host = self._windows_host if self.windows else self._host
+        hosts = {clone.name: host(clone, user) for clone in self.clones}
         for clone in self.clones:
             clone.problem = address_mistake(hosts[clone.name])
         if any(clone.problem for clone in self.clones):
@@ -210,7 +217,8 @@ class Proof:
                 unseen = [clone for clone in self.clones if not self._look_at(eyes, region, clone)]
                 if not unseen or waiting.left <= 0:
                     return
-                waiting.pause(f"waiting until both guests answer over SSH: {unseen[0].name}: {unseen[0].problem}")
+                over = "WinRM" if self.windows else "SSH"
+                waiting.pause(f"waiting until both guests answer over {over}: {unseen[0].name}: {unseen[0].problem}")
         finally:
             eyes.close()
 
@@ -228,9 +236,27 @@ class Proof:
             sudo=False,
         )
 
+    def _windows_host(self, clone: Clone, user: str | None) -> Host:
+        boots = self.boots
+        return Host(
+            name=clone.name,
+            address=clone.address or "",
+            transport=Via.WINRM,
+            os="windows",
+            user=user or "Administrator",
+            port=boots.winrm_port,
+            password_env=boots.password_env,
+            ca_file=boots.ca_file,
+            certificate_checking=boots.ca_file is not None or boots.check_host_keys,
+        )
+
+    def probe_of(self, clone: Clone) -> Probe[Any]:
+        """What is looked at on a clone."""
+        return WindowsIdentity(of=clone.letter) if self.windows else Identity(of=clone.letter)
+
     def _look_at(self, eyes: Transport, region: Region, clone: Clone) -> bool:
         """Whether the guest has been seen: all of it in one exchange, with one and the same host."""
-        probe = Identity(of=clone.letter)
+        probe = self.probe_of(clone)
         if isinstance(self.seen.get(probe), Seen):
             return True
         target = Target(
@@ -248,13 +274,13 @@ class Proof:
 
     def _blame(self, reason: str, owner: Owner) -> None:
         for clone in self.clones:
-            if clone.problem is None and Identity(of=clone.letter) not in self.seen:
+            if clone.problem is None and self.probe_of(clone) not in self.seen:
                 clone.problem, clone.owner = reason, owner
 
     @property
     def both_seen(self) -> bool:
         """Whether there is something to compare."""
-        return all(isinstance(self.seen.get(probe), Seen) for probe in (A, B))
+        return all(isinstance(self.seen.get(self.probe_of(clone)), Seen) for clone in self.clones)
 
 
 def compute_of(openstack: OpenStack, cloud: str, region: str) -> Service:

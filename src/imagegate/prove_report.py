@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from imagegate.clones import DIGEST, compare
 from imagegate.model import Facts, Target, Unseen
-from imagegate.probes.identity import Identity
 from imagegate.report.words import plural
 from imagegate.result import ExitCode, PolicyInfo, Result, ScopeInfo, Story
 from imagegate.transports import Discovery
@@ -32,11 +31,13 @@ def tell(proof: Proof, discovery: Discovery, target: Target | None, *, interrupt
     finished = datetime.now(UTC)
     for clone in proof.clones:
         reason = f"clone {clone.letter}: {clone.problem or 'was not looked at'}"
-        proof.seen.setdefault(Identity(of=clone.letter), Unseen(reason=reason, at=finished, owner=clone.owner))
+        proof.seen.setdefault(proof.probe_of(clone), Unseen(reason=reason, at=finished, owner=clone.owner))
     facts = Facts(proof.seen, finished)
     region = (None, None) if target is None else (target.cloud, target.region)
     catalogs = tuple(c for c in discovery.catalogs if target is None or (c.cloud, c.region) == region)
-    relaxed = "the clones: their SSH host keys were taken as they came, nobody can know those of a new server"
+    what = "TLS certificates" if proof.windows else "SSH host keys"
+    relaxed = f"the clones: their {what} were taken as they came, nobody can know those of a new server"
+    checked = proof.boots.check_host_keys or (proof.windows and proof.boots.ca_file is not None)
     return Result(
         run_id=proof.run_id,
         command="prove",
@@ -50,12 +51,12 @@ def tell(proof: Proof, discovery: Discovery, target: Target | None, *, interrupt
             selected=int(target is not None),
             seen=int(proof.both_seen),
             catalogs=catalogs,
-            relaxed=() if proof.boots.check_host_keys or target is None else (relaxed,),
+            relaxed=() if checked or target is None else (relaxed,),
             warnings=(*discovery.warnings, *proof.notes),
             requests=proof.openstack.requests,
         ),
         auditors=discovery.auditors,
-        findings=[] if target is None else compare(target, facts, today=finished.date()),
+        findings=[] if target is None else compare(target, facts, today=finished.date(), windows=proof.windows),
         plans=(),
         facts={} if target is None else {target.key: facts},
         story=_story(proof, target),

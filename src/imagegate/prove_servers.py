@@ -37,7 +37,9 @@ class Boots:
     """How servers are made from an image and reached: the policy's ``prove``, and the options of the same names.
 
     ``volume_size`` in GB makes them boot from a volume of that size, which goes with the server; ``timeout_s`` is how
-    long booting may take until SSH answers; ``removal_s`` how long removing may take.
+    long booting may take until the guest answers; ``removal_s`` how long removing may take. Of Windows guests:
+    ``password_env`` is the variable that holds the password, ``winrm_port`` WinRM's for HTTPS, ``ca_file`` the
+    certificates that are trusted; without it theirs are taken as they come, unless ``check_host_keys``.
     """
 
     flavor: str
@@ -51,6 +53,9 @@ class Boots:
     identity_file: Path | None = None
     via: str | None = None
     check_host_keys: bool = False
+    password_env: str | None = None
+    winrm_port: int | None = None
+    ca_file: Path | None = None
     timeout_s: float = 600.0
     removal_s: float = 180.0
 

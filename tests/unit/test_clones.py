@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from imagegate.clones import CHECKS, A, B, address_of, compare
+from imagegate.clones import CHECKS, WINDOWS_A, WINDOWS_B, WINDOWS_CHECKS, A, B, address_of, compare
 from imagegate.model import Facts, Kind, Seen, Target, Unseen, Verdict
-from imagegate.probes.identity import IdentityFact
+from imagegate.probes.identity import IdentityFact, WindowsIdentityFact
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 IMAGE = Target(kind=Kind.IMAGE, id="1", name="golden", cloud="nhn", region="KR1")
@@ -74,6 +74,34 @@ def test_each_equal_pair_is_a_fail_of_its_own(check, shared):
 def test_what_is_missing_is_never_a_difference(check, verdict, one, other):
     found = verdicts(seen(ONE, **one), seen(OTHER, **other))
     assert found == {**dict.fromkeys(IDS, Verdict.PASS), check: verdict}
+
+
+WIN = WindowsIdentityFact(sid="s1", machine_guid="g1", host_name="WIN-1")
+WIN_2 = WindowsIdentityFact(sid="s2", machine_guid="g2", host_name="WIN-2")
+
+
+@pytest.mark.parametrize(
+    ("shared", "check", "verdict"),
+    [
+        ({}, None, None),
+        ({"sid": "s2"}, "clone-windows-sid-differs", Verdict.FAIL),
+        ({"machine_guid": "g2"}, "clone-machine-guid-differs", Verdict.FAIL),
+        ({"host_name": "win-2"}, "clone-host-name-differs", Verdict.FAIL),
+        ({"sid": None}, "clone-windows-sid-differs", Verdict.UNKNOWN),
+        ({"machine_guid": None}, "clone-machine-guid-differs", Verdict.UNKNOWN),
+    ],
+)
+def test_two_clones_of_windows_share_nothing_either(shared, check, verdict):
+    facts = Facts({WINDOWS_A: Seen(value=replace(WIN, **shared), at=NOW), WINDOWS_B: Seen(value=WIN_2, at=NOW)}, NOW)
+    found = {f.check.id: f.verdict for f in compare(IMAGE, facts, today=NOW.date(), windows=True)}
+    wanted = dict.fromkeys((one.id for one in WINDOWS_CHECKS), Verdict.PASS)
+    assert found == (wanted if check is None else {**wanted, check: verdict})
+
+
+def test_two_clones_without_a_sid_are_not_different():
+    lost = Seen(value=replace(WIN, sid=None, machine_guid=None), at=NOW)
+    found = compare(IMAGE, Facts({WINDOWS_A: lost, WINDOWS_B: lost}, NOW), today=NOW.date(), windows=True)
+    assert [f.verdict for f in found] == [Verdict.UNKNOWN, Verdict.UNKNOWN, Verdict.FAIL]
 
 
 def test_a_clone_that_was_not_seen_makes_everything_unknown():

@@ -33,6 +33,9 @@ _ABOUT = """\
 Boots two servers from an image through the compute API, waits until both are ACTIVE and answer over SSH, and compares
 what they must not share: machine id, D-Bus id, SSH host keys, host name, DHCP client id. An equal pair is a fail. Both
 servers are always removed again, also after an error or Ctrl-C; what could not be removed is named.
+
+Of an image whose os_type is windows it compares the machine SID, MachineGuid and host name, over WinRM (HTTPS, NTLM).
+That is not yet proven on real Windows.
 """
 
 _MORE = """\
@@ -42,6 +45,8 @@ examples:
   imagegate prove IMAGE --policy golden.yaml          flavor, network, key … from the policy's section prove
   imagegate prove IMAGE --cloud nhn --flavor m2.c1m2 --volume-size 20
       a flavor without a local disk boots from a volume
+  imagegate prove golden-win-20260510 --cloud nhn --flavor m2.c2m4 --volume-size 50 --password-env WIN_PASSWORD
+      a Windows image; the password is in the variable, never in an argument
   imagegate prove --clean 20260510T090000Z-3f2a
       remove the servers of a proof that was killed
   imagegate prove IMAGE --cloud sandbox --region KR1 --flavor u2.c1m2 --address-from metadata:sandbox_address \\
@@ -122,7 +127,14 @@ def _parser() -> argparse.ArgumentParser:
     reach.add_argument("--ssh-config", type=Path, metavar="FILE", help="in place of ~/.ssh/config")
     reach.add_argument("--identity-file", type=Path, metavar="FILE", help="the private key of --key-name")
     reach.add_argument("--via", metavar="[USER@]HOST[:PORT]", help="a jump host")
-    reach.add_argument("--check-host-keys", action="store_true", help="refuse unknown SSH host keys")
+    reach.add_argument(
+        "--check-host-keys", action="store_true", help="refuse unknown SSH host keys (Windows: certificates)"
+    )
+    reach.add_argument(
+        "--password-env", metavar="NAME", help="Windows: the variable that holds the password which the image brings"
+    )
+    reach.add_argument("--winrm-port", type=_positive, metavar="PORT", help="Windows: WinRM's port for HTTPS (5986)")
+    reach.add_argument("--ca-file", type=Path, metavar="FILE", help="Windows: the certificates that are trusted")
     reach.add_argument(
         "--timeout", dest="timeout_s", type=_positive, metavar="SECONDS",
         help="how long until ACTIVE, and again until SSH answers (600)",
@@ -200,7 +212,7 @@ def _boots(given: argparse.Namespace, policy: Policy | None) -> Any:
         raise UsageError(
             "prove: of which flavor shall the servers be? --flavor NAME, or prove: {flavor: …} in the policy"
         )
-    for name in ("ssh_config", "identity_file"):
+    for name in ("ssh_config", "identity_file", "ca_file"):
         if name in wanted:
             wanted[name] = wanted[name].expanduser().absolute()
             if not wanted[name].is_file():

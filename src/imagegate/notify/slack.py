@@ -10,10 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from imagegate.report.marking import is_harmless
+from imagegate.report.safe import visible
 from imagegate.report.words import plural
 
 SECTION = 3000
 """Characters that a section may have."""
+
+_NAME, _SENTENCE = 60, 300
+"""Characters of a name and of a sentence; five times as many when they are escaped, so that a line fits a section."""
 
 
 def message(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +39,7 @@ def message(told: Mapping[str, Any]) -> dict[str, Any]:
 def _title(told: Mapping[str, Any]) -> str:
     run, policy = told["run"], told["policy"]
     good = run["exit_code"] == 0 and run["complete"] and not told["findings"]["count"] and not told["gaps"]["count"]
-    meaning = f": {_plain(run['meaning'])}" if run["meaning"] else ""
+    meaning = f": {_words(run['meaning'])}" if run["meaning"] else ""
     return (
         f"{'✅' if good else '❌'} *imagegate {run['command']}* of {_code(policy['name'])}, "
         f"exit code {run['exit_code']}{meaning}"
@@ -58,7 +63,7 @@ def _summary(told: Mapping[str, Any]) -> Iterator[str]:
     lost = told["gaps"]
     if lost["count"]:
         more = f" and {lost['count'] - len(lost['first']):,} more" if lost["count"] > len(lost["first"]) else ""
-        yield f"*not seen*: {', '.join(map(_code, lost['first']))}{more}"
+        yield f"*not seen*: {', '.join(_code(name, 40) for name in lost['first'])}{more}"
     yield f"run {_code(told['run']['id'])}"
 
 
@@ -75,8 +80,12 @@ def _worst(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"… and {told['findings']['count'] - len(shown):,} more"
 
 
-def _code(text: str) -> str:
-    return f"`{_plain(text) or '(empty)'}`"
+def _words(text: str) -> str:
+    return _plain(visible(text, _SENTENCE)) if is_harmless(text) else _code(text, _SENTENCE)
+
+
+def _code(text: str, limit: int = _NAME) -> str:
+    return f"`{_plain(visible(text, limit)) or '(empty)'}`"
 
 
 _PRIME = "\u02cb"

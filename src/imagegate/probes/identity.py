@@ -43,6 +43,34 @@ class Identity(Probe[IdentityFact]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowsIdentityFact:
+    """The identity set of a booted Windows. No identity itself is in it, but for its name on the network.
+
+    ``sid`` is a digest, keyed per run, of the SID that all local accounts have in common (the machine's), None where
+    they have none in common: a domain controller has no local accounts. ``machine_guid`` is one of the registry's
+    MachineGuid, None where there is none.
+    """
+
+    sid: str | None
+    machine_guid: str | None
+    host_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowsIdentity(Probe[WindowsIdentityFact]):
+    """The identity set of a Windows guest; ``of`` is the letter of the clone."""
+
+    source: ClassVar[Source] = Source.GUEST
+    fact: ClassVar[type] = WindowsIdentityFact
+
+    of: str
+
+    @property
+    def key(self) -> str:
+        return f"identity of clone {self.of}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BootFact:
     """``boot`` is a digest, keyed per run, of the kernel's boot id: another one means that the guest was restarted."""
 

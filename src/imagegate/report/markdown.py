@@ -113,8 +113,10 @@ def _heading(head: Mapping[str, Any], standing: int) -> Iterator[str]:
     mark = "✅" if green else "❌"
     yield f"## {mark} imagegate {run['command']}: exit code {run['exit_code']}"
     yield ""
-    yield f"**{inert_text(run.get('meaning') or '', TEXT_LIMIT)}**" if run.get("meaning") else ""
-    yield ""
+    meaning = inert_text(run.get("meaning") or "", TEXT_LIMIT)
+    if meaning:
+        yield f"**{meaning}**"
+        yield ""
     yield f"Policy {code(policy['name'])} version {policy['version']}, run {code(run['id'])}, {code(run['finished'])}"
 
 

@@ -19,9 +19,12 @@ _LINKED = re.compile(r"www\.|[^\W\d]-\d|[0-9a-f]{7}", re.IGNORECASE)
 def inert_text(text: str, limit: int = NAME_LIMIT) -> str:
     """``text`` in a table cell, a list item or a paragraph, but not at the beginning of a line of its own."""
     shown = visible(text, limit)
-    if _HARMLESS.fullmatch(shown) and _LINKED.search(shown) is None:
-        return shown.strip()
-    return code(shown, limit)
+    return shown.strip() if is_harmless(shown) else code(shown, limit)
+
+
+def is_harmless(text: str) -> bool:
+    """Whether it consists of words, and of signs that mean nothing in any of these places."""
+    return _HARMLESS.fullmatch(text) is not None and _LINKED.search(text) is None
 
 
 def code(text: str, limit: int = NAME_LIMIT) -> str:

@@ -137,8 +137,8 @@ def gaps(head: Mapping[str, Any]) -> Iterator[Gap]:
     With any of these a reader who sees the findings alone would see green where nothing was looked at. Unreachable
     targets are not among them: each has findings of its own, which are unknown.
     """
-    found = list(_of_scope(head["scope"]))
-    yield from found
+    found = {gap.name: gap for gap in _of_scope(head["scope"])}
+    yield from found.values()
     run, counts = head["run"], head["counts"]
     code, command = run["exit_code"], run["command"]
     standing = counts["fail"] - counts["waived"] - counts["fixed"] + counts["unknown"] - counts["attested"]

@@ -14,10 +14,7 @@ from pathlib import Path
 from imagegate.sandbox import guests, roster
 from imagegate.sandbox.errors import SandboxError, SandboxUsageError
 from imagegate.sandbox.model import Guest
-from imagegate.sandbox.paths import plain, write_private
-
-_SERVER = "server"
-"""File in the folder of a guest that was booted for a server: the server's id."""
+from imagegate.sandbox.paths import plain
 
 _EVERYTHING = ("--xattrs", "--xattrs-include=*", "--numeric-owner")
 _CHANGED = 1
@@ -53,17 +50,11 @@ def boot(root: Path, name: str, server: str, file: Path) -> Guest:
         raise SandboxUsageError(message)
 
     def unpack(folder: Path) -> None:
-        write_private(folder / _SERVER, server)
+        roster.made_for(root, name, server)
         _run(["tar", "--extract", "--same-owner", "--same-permissions", *_EVERYTHING, f"--file={file}",
               f"--directory={folder}", "up"])  # fmt: skip
 
     return guests.boot_copy(root, name, unpack)
-
-
-def server_of(root: Path, name: str) -> str | None:
-    """The id of the server that the guest was booted for; None for guests that came with the sandbox."""
-    file = roster.folder(plain(root), name) / _SERVER
-    return file.read_text(encoding="utf-8") if file.exists() else None
 
 
 def _run(command: list[str], fine: tuple[int, ...] = (0,)) -> None:

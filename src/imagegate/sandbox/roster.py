@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ PASSWORDS = "windows.env"
 """Shell lines that set the variables that the inventory names; for the owner's eyes only."""
 
 _CERTIFICATE = "ca.pem"
+_SERVER = "server"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,22 @@ def folder(root: Path, name: str) -> Path:
 def known(root: Path, kind: str) -> tuple[str, ...]:
     """The names of the guests with this kind of record."""
     return tuple(sorted(path.parent.name for path in (root / "guests").glob(f"*/{kind}")))
+
+
+def made_for(root: Path, name: str, server: str) -> None:
+    """Note that a guest is booted for the server with this id."""
+    write_private(folder(root, name) / _SERVER, server)
+
+
+def server_of(root: Path, name: str) -> str | None:
+    """The id of the server that the guest was booted for; None for guests that came with the sandbox."""
+    file = folder(root, name) / _SERVER
+    return file.read_text(encoding="utf-8") if file.exists() else None
+
+
+def forget(root: Path, name: str) -> None:
+    """Remove the folder of a guest that is off."""
+    shutil.rmtree(folder(root, name))
 
 
 def load(root: Path, name: str, kind: str) -> Record:

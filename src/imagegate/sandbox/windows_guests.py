@@ -16,7 +16,7 @@ from types import ModuleType
 from imagegate.sandbox import roster
 from imagegate.sandbox.errors import SandboxUsageError
 from imagegate.sandbox.model import Guest, WindowsGuestSpec
-from imagegate.sandbox.paths import SERVICES, Progress, plain, quiet
+from imagegate.sandbox.paths import SERVICES, Progress, locked, plain, quiet
 
 PORT = 5986
 """WinRM's own for HTTPS; each guest has an address of its own."""
@@ -76,7 +76,7 @@ def boot_all(root: Path, specs: Sequence[WindowsGuestSpec], progress: Progress =
         roster.store(root, roster.Record(guest=guest), _RECORD)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda guest, spec: _boot(root, guest, spec, progress), guests, specs))
-    roster.publish(root, {name: _windows().read(machine(root, name)).password for name in known(root)})
+    _publish(root)
     return tuple(guests)
 
 
@@ -93,6 +93,61 @@ def _boot(root: Path, guest: Guest, spec: WindowsGuestSpec, progress: Progress) 
     )
     told = [sys.executable, str(SERVICES / "guest_off.py"), str(root), guest.name]
     windows.start(machine(root, guest.name), asked, owner=root, authority=root, on_power_off=told, progress=progress)
+
+
+def pack(root: Path, name: str, file: Path) -> bool:
+    """Write the disk of a guest to ``file``; whether it could: what is behind Wine is not packed."""
+    windows = _windows()
+    if windows.read(machine(root, name)).backend != "model":
+        return False
+    windows.pack(machine(root, name), file)
+    return True
+
+
+def is_capture(file: Path) -> bool:
+    """Whether the file is what :func:`pack` writes."""
+    found: bool = _windows().is_disk(file)
+    return found
+
+
+def boot_copy(root: Path, name: str, server: str, file: Path) -> Guest:
+    """Boot a guest called ``name`` for the server with this id from a captured disk, with an address of its own."""
+    root = plain(root)
+    guest = roster.reserve(root, Guest(name=name, address="", port=PORT, user="Administrator", os="windows"))
+    windows = _windows()
+    spec = windows.WindowsSpec(
+        name=name, user=guest.user, address=guest.address, port=guest.port, backend="model"
+    )  # fmt: skip
+    told = [sys.executable, str(SERVICES / "guest_off.py"), str(root), name]
+    try:
+        roster.made_for(root, name, server)
+        windows.start(machine(root, name), spec, owner=root, authority=root, on_power_off=told, disk=file)
+    except BaseException:
+        windows.stop(machine(root, name))
+        roster.forget(root, name)
+        raise
+    with locked(root / roster.PASSWORDS):
+        roster.store(root, roster.Record(guest=guest), _RECORD)
+        _list(root)
+    return guest
+
+
+def remove(root: Path, name: str) -> None:
+    """Take a guest away."""
+    root = plain(root)
+    with locked(root / roster.PASSWORDS):  # whoever lists the guests meanwhile sees none that is half gone
+        _windows().stop(machine(root, name))
+        roster.forget(root, name)
+    _publish(root)
+
+
+def _publish(root: Path) -> None:
+    with locked(root / roster.PASSWORDS):
+        _list(root)
+
+
+def _list(root: Path) -> None:
+    roster.publish(root, {name: _windows().read(machine(root, name)).password for name in known(root)})
 
 
 def power_on(root: Path, name: str) -> None:

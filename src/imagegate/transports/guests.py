@@ -27,7 +27,7 @@ class Guests:
         if self._windows_hosts:
             from imagegate.transports.windows import WindowsTransport  # noqa: PLC0415
 
-            self._windows = WindowsTransport(inventory)
+            self._windows = WindowsTransport(inventory, run_key=run_key)
 
     def _of(self, target: Target) -> Transport:
         return self._windows if self._windows is not None and target.guest in self._windows_hosts else self._linux

@@ -15,7 +15,7 @@ from imagegate import prove, prove_clean
 from imagegate.clones import LETTERS
 from imagegate.errors import UsageError
 from imagegate.model import Facts, Seen, Unseen
-from imagegate.probes.identity import IdentityFact
+from imagegate.probes.identity import IdentityFact, WindowsIdentityFact
 from imagegate.prove_state import Made, ProveState, at_work, read_prove, write_prove
 from imagegate.report.build import head
 from imagegate.result import ExitCode
@@ -48,7 +48,7 @@ class Guests:
         at = datetime.now(UTC)
         if isinstance(answer, signal.Signals):
             signal.raise_signal(answer)
-        seen = Seen(value=answer, at=at) if isinstance(answer, IdentityFact) else Unseen(reason=str(answer), at=at)
+        seen = Seen(value=answer, at=at) if isinstance(answer, IdentityFact | WindowsIdentityFact) else Unseen(reason=str(answer), at=at)
         return Facts({probe: seen}, at)
 
     def close(self):
@@ -207,7 +207,7 @@ def test_a_server_that_does_not_come_up_says_why(nova, transport, kit, change, r
     [
         ("other", {}, "no image is called other"),
         ("golden", {"name": "golden"}, "name of 2 images"),
-        ("win", {"name": "win", "os_type": "Windows"}, "Windows"),
+        ("win", {"name": "win", "os_type": "Windows"}, "--password-env NAME must name a variable"),
         ("new", {"name": "new", "status": "saving"}, "only an active image"),
     ],
 )
@@ -217,6 +217,29 @@ def test_what_cannot_be_proven_is_said_before_anything_is_made(nova, transport, 
     with pytest.raises(UsageError, match=message):
         run(Guests(), transport, image=image)
     assert nova.asked == []
+
+
+WINDOWS = {"a": WindowsIdentityFact(sid="s1", machine_guid="g1", host_name="WIN-1"),
+           "b": WindowsIdentityFact(sid="s1", machine_guid="g2", host_name="WIN-2")}  # fmt: skip
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_clones_of_windows_are_reached_over_winrm_and_judged_as_such(nova, transport, tmp_path, monkeypatch, trusted):
+    nova.image(name="win", os_type="Windows", login_username="Admin")
+    monkeypatch.setenv("WIN_PASSWORD", "hush-hush")
+    guests = Guests(**WINDOWS)
+    ca = tmp_path / "ca.pem" if trusted else None
+    boots = replace(BOOTS, password_env="WIN_PASSWORD", ca_file=ca)
+    result, _ = run(guests, transport, image="win", boots=boots)
+    assert {f.check.id: str(f.verdict) for f in result.findings} == {
+        "clone-windows-sid-differs": "fail", "clone-machine-guid-differs": "pass", "clone-host-name-differs": "pass",
+    }  # fmt: skip
+    for host in guests.hosts.values():
+        assert (str(host.transport), host.user, host.password_env) == ("winrm", "Admin", "WIN_PASSWORD")
+        assert (host.ca_file, host.certificate_checking) == (ca, trusted)
+    assert ["certificates" in one for one in result.scope.relaxed] == ([] if trusted else [True])
+    assert "hush-hush" not in repr(result)
+    assert nova.servers == []
 
 
 def test_an_unknown_flavor_is_said_with_those_there_are(nova, transport):

@@ -12,7 +12,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3]))
 
-from imagegate.sandbox import captures, guests, windows_guests
+from imagegate.sandbox import captures, guests, roster, windows_guests
 from imagegate.sandbox.errors import SandboxError, SandboxUsageError
 
 
@@ -29,23 +29,28 @@ def main() -> int:
 
 def _act(root, name, server, verb, file=None):
     if verb == "boot":
-        if not captures.is_capture(file):
+        if captures.is_capture(file):
+            guest = captures.boot(root, name, server, file)
+        elif windows_guests.is_capture(file):
+            guest = windows_guests.boot_copy(root, name, server, file)
+        else:
             return {}
-        guest = captures.boot(root, name, server, file)
         return {"address": guest.address, "port": guest.port, "user": guest.user}
     kind = next((kind for kind in (guests, windows_guests) if name in kind.known(root)), None)
-    made_for = None if kind is None else captures.server_of(root, name)
+    made_for = None if kind is None else roster.server_of(root, name)
     if kind is None or made_for not in {None, server}:
         return {}
     if verb == "on":
         kind.power_on(root, name)
     elif verb == "gone" and made_for is not None:
-        guests.remove(root, name)
+        kind.remove(root, name)
     elif verb in {"off", "gone"}:
         kind.halt(root, name)
     elif verb == "pack" and kind is guests:
         captures.pack(root, name, file)
         return {"packed": True}
+    elif verb == "pack":
+        return {"packed": windows_guests.pack(root, name, file)}
     return {}
 
 

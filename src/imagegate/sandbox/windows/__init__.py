@@ -40,6 +40,7 @@ from imagegate.sandbox.windows.lifecycle import (
 from imagegate.sandbox.windows.machine.healthy import task
 from imagegate.sandbox.windows.machine.state import Account, Package, Value
 from imagegate.sandbox.windows.machine.tasks import store as store_task
+from imagegate.sandbox.windows.places import is_disk, pack
 from imagegate.sandbox.windows.spec import WindowsInstance, WindowsSpec
 
 __all__ = [
@@ -51,8 +52,10 @@ __all__ = [
     "WindowsInstance",
     "WindowsSpec",
     "changing",
+    "is_disk",
     "is_on",
     "is_up",
+    "pack",
     "power_off",
     "power_on",
     "read",

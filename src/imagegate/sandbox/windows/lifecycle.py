@@ -36,9 +36,13 @@ def start(
     owner: Path | None = None,
     authority: Path | None = None,
     on_power_off: Sequence[str] = (),
+    disk: Path | None = None,
     progress: Progress = quiet,
 ) -> WindowsInstance:
     """Make a new stand-in in ``folder`` and switch it on; what a dead one left there is removed first.
+
+    With ``disk``, what :func:`places.pack` wrote of another one, it boots from a copy of that and is not healthy of
+    itself: faults and liars of ``spec`` do not count then, and its password is the other one's.
 
     ``owner`` is the sandbox that its processes belong to (the folder itself, if none), ``authority`` the folder of the
     certificate authority (likewise). ``on_power_off`` is run, as a process of its own, when the machine powers itself
@@ -77,16 +81,23 @@ def start(
                 certificates.ensure_authority(place)
             target = folder / certificates.SERVER_CERTIFICATE
             certificates.issue(place, target, address=spec.address, name=spec.name)
-        backends.prepare(folder, kept, progress)
-        machine = backends.machine(folder, kept)
-        healthy.make(machine, name=spec.name, user=spec.user)
-        with machine.changing() as state:
-            state.sysprep_s = spec.sysprep_s
-            state.liars = dict.fromkeys(spec.liars)
-        for fault in sorted(spec.faults):
-            faults.plant(machine, fault)
-        _switch_on(folder, kept, booting=False)
+        if disk is None:
+            backends.prepare(folder, kept, progress)
+            _fill(folder, kept, spec)
+        else:
+            places.unpack(folder, disk)
+        _switch_on(folder, kept, booting=disk is not None)
     return read(folder)
+
+
+def _fill(folder: Path, kept: Kept, spec: WindowsSpec) -> None:
+    machine = backends.machine(folder, kept)
+    healthy.make(machine, name=spec.name, user=spec.user)
+    with machine.changing() as state:
+        state.sysprep_s = spec.sysprep_s
+        state.liars = dict.fromkeys(spec.liars)
+    for fault in sorted(spec.faults):
+        faults.plant(machine, fault)
 
 
 def read(folder: Path) -> WindowsInstance:
@@ -241,7 +252,10 @@ def _kept(folder: Path) -> Kept:
 def _switch_on(folder: Path, kept: Kept, *, booting: bool) -> None:
     (folder / places.READY).unlink(missing_ok=True)
     command = [sys.executable, "-m", "imagegate.sandbox.windows.peer", str(folder), *(["boot"] if booting else [])]
-    environment = template.plain_environment(folder) | {processes.OWNER_VARIABLE: kept.owner}
+    environment = template.plain_environment(folder) | {
+        processes.OWNER_VARIABLE: kept.owner,
+        "PYTHONPATH": str(Path(__file__).resolve().parents[3]),  # this very package, wherever it was found
+    }
     process = processes.spawn(command, environment=environment, log=folder / places.LOG)
     places.keep(folder, replace(kept, process=process))
     deadline = time.monotonic() + START_LIMIT

@@ -9,6 +9,7 @@ from typing import Any
 
 from imagegate.model import Probe
 from imagegate.probes.answer_file import AnswerFile
+from imagegate.probes.identity import WindowsIdentity
 from imagegate.probes.registry import Registry
 from imagegate.probes.service import Service
 from imagegate.probes.task import TasksOf
@@ -97,6 +98,8 @@ def request_of(probe: Probe[Any]) -> Request | None:
             return Request(verb="appx")
         case RearmProbe():
             return Request(verb="rearm")
+        case WindowsIdentity():
+            return Request(verb="identity")
     return None
 
 
@@ -134,7 +137,7 @@ def unfit(probe: Probe[Any]) -> str | None:
         case ShellCommand() | TasksOf():
             name = probe.name if isinstance(probe, ShellCommand) else probe.program
             return None if _COMMAND.fullmatch(name) else f"{clean(name)} is no name of a command"
-        case WindowsProbe() | AccountsProbe() | AppxProbe() | RearmProbe():
+        case WindowsProbe() | AccountsProbe() | AppxProbe() | RearmProbe() | WindowsIdentity():
             return None
     return f"the Windows transport cannot look at {clean(probe.key)}"
 

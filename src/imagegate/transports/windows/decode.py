@@ -12,13 +12,14 @@ from typing import Any
 
 from imagegate.model import Probe
 from imagegate.probes.answer_file import AnswerFile, AnswerFileFact
+from imagegate.probes.identity import WindowsIdentity
 from imagegate.probes.registry import Registry as RegistryProbe
 from imagegate.probes.registry import RegistryFact
 from imagegate.probes.service import Service, ServiceFact, ServiceStart, ServiceState
 from imagegate.probes.task import TasksFact, TasksOf
 from imagegate.probes.windows_file import WindowsFile
 from imagegate.transports.text import clean
-from imagegate.transports.windows import answer_file, registry, script, shell_facts, tasks
+from imagegate.transports.windows import answer_file, identity, registry, script, shell_facts, tasks
 from imagegate.transports.windows.asking import MAX_ANSWER_FILE, SERVICES, commands_of, key_of, request_of
 from imagegate.transports.windows.diagnose import Trouble
 from imagegate.transports.windows.frames import Fields
@@ -107,8 +108,11 @@ def check_elevated(heard: Heard) -> None:
         )
 
 
-def decode(probe: Probe[Any], heard: Heard) -> Any:
-    """The fact that was heard about ``probe``. Raises ``Unclear``."""
+def decode(probe: Probe[Any], heard: Heard, *, run_key: bytes | None = None) -> Any:
+    """The fact that was heard about ``probe``. Raises ``Unclear``.
+
+    ``run_key`` is what identities are hashed with; without one they are not looked at.
+    """
     match probe:
         case RegistryProbe():
             return _registry(probe, heard)
@@ -129,6 +133,8 @@ def decode(probe: Probe[Any], heard: Heard) -> Any:
             return shell_facts.file(fields, sha256=probe.sha256, tail=probe.tail)
         case AnswerFile():
             return _answer_file(fields)
+    if isinstance(probe, WindowsIdentity):
+        return identity.decode(fields, run_key)
     return shell_facts.decode(probe, fields, heard.code_page)
 
 

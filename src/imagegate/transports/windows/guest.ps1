@@ -68,6 +68,13 @@ function Get-AccountFact {
         Write-Row 'account' $account.Name, $rid, (Get-Number (-not $account.Disabled)), (Get-Number $account.PasswordRequired), (Get-Number $account.PasswordExpires)
     }
 }
+function Get-IdentityFact {
+    $accounts = @(Get-WmiObject Win32_UserAccount -Filter 'LocalAccount=True')
+    foreach ($sid in @($accounts | ForEach-Object { $_.SID.Substring(0, $_.SID.LastIndexOf('-')) } | Sort-Object -Unique)) { Write-Field 'sid' $sid }
+    $key = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey('SOFTWARE\Microsoft\Cryptography')
+    if ($key) { $guid = $key.GetValue('MachineGuid'); $key.Close(); if ($guid) { Write-Field 'guid' $guid } }
+    Write-Field 'name' ([Environment]::MachineName)
+}
 function Get-AppxFact {
     if (-not (Get-Command Get-AppxPackage -ErrorAction SilentlyContinue)) { Write-Field 'supported' '0'; return }
     Write-Field 'supported' '1'
@@ -103,6 +110,7 @@ function Invoke-Request([string]$Verb, [string[]]$Words) {
         'windows' { Get-WindowsFact }
         'space' { Get-SpaceFact $Words[0] }
         'accounts' { Get-AccountFact }
+        'identity' { Get-IdentityFact }
         'appx' { Get-AppxFact }
         'rearm' { Write-Field 'remaining' (Get-WmiObject SoftwareLicensingService).RemainingWindowsReArmCount }
         'command' { Get-CommandFact $Words[0] }

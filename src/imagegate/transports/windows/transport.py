@@ -29,14 +29,16 @@ _LEAST_S = 2.0
 class WindowsTransport:
     """Looks at and changes the Windows guests of an inventory. Thread-safe.
 
+    ``run_key`` is what identities are hashed with; without one they are not looked at.
     ``requests`` maps a host's name to the number of HTTP requests of its last exchange.
     """
 
     sources = frozenset({Source.GUEST})
     remote = True
 
-    def __init__(self, inventory: Inventory) -> None:
+    def __init__(self, inventory: Inventory, *, run_key: bytes | None = None) -> None:
         self._inventory = inventory
+        self._run_key = run_key
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._sessions: set[Session] = set()
@@ -104,7 +106,7 @@ class WindowsTransport:
         if heard.trouble is not None and not heard.sections:
             return _unseen(probes, heard.trouble)
         at = datetime.now(UTC)
-        return Facts({probe: _observe(host, probe, heard, at) for probe in probes}, at)
+        return Facts({probe: _observe(host, probe, heard, at, self._run_key) for probe in probes}, at)
 
     def _converse(self, host: Host, questions: Questions, deadline: float) -> Heard:
         """All that one shell tells."""
@@ -146,10 +148,10 @@ class WindowsTransport:
         _log.debug("%s: %d requests", host.name, session.requests)
 
 
-def _observe(host: Host, probe: Probe[Any], heard: Heard, at: datetime) -> Observation:
+def _observe(host: Host, probe: Probe[Any], heard: Heard, at: datetime, run_key: bytes | None) -> Observation:
     try:
         check_elevated(heard)
-        return Seen(value=decode(probe, heard), at=at)
+        return Seen(value=decode(probe, heard, run_key=run_key), at=at)
     except NotElevated as wrong:
         return Unseen(reason=f"{host.name}: {wrong}", at=at, owner=Owner.USER)
     except Unclear as unclear:

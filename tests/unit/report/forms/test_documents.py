@@ -42,3 +42,10 @@ def test_a_run_that_did_not_end_with_0_has_a_gap_or_something_that_stands(made: 
 def test_what_stands() -> None:
     standing = [finding["fingerprint"][-1] for finding in DOCUMENTS["every verdict"]().findings if stands(finding)]
     assert standing == ["1", "3", "4", "8", "9"]
+
+
+def test_a_gap_has_a_name_of_its_own() -> None:
+    document = DOCUMENTS["a lost region"]()
+    document.head["scope"]["catalog"] *= 2
+    names = [gap.fingerprint for gap in gaps(document.head)]
+    assert len(names) == len(set(names)) == 21

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from imagegate.sandbox.windows.machine import sysprep, tasks
-from imagegate.sandbox.windows.machine.boot import new_sid
+from imagegate.sandbox.windows.machine.boot import CRYPTOGRAPHY, new_guid, new_sid
 from imagegate.sandbox.windows.machine.drive import CONF, SYSPREP, SYSTEM, TASKS, Drive
 from imagegate.sandbox.windows.machine.machine import Machine
 from imagegate.sandbox.windows.machine.programs import SERVICES
@@ -133,6 +133,7 @@ def registry(state: State) -> dict[str, dict[str, Value]]:
         },
         rf"{sysprep.LICENSING_KEY}\Plugins": {},
         r"HKLM\SOFTWARE\Microsoft\ServerManager": {"DoNotOpenServerManagerAtLogon": _number(1)},
+        CRYPTOGRAPHY: {"MachineGuid": new_guid()},
         rf"{control}\Session Manager": {
             "BootExecute": Value(type="REG_MULTI_SZ", data=["autocheck autochk *"]),
             "GlobalFlag": _number(0),

@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import imagegate
+from imagegate.sandbox.windows.machine.boot import CRYPTOGRAPHY
 from imagegate.sandbox.windows.machine.console import Console
 from imagegate.sandbox.windows.machine.drive import SYSTEM, BadPathError
 from imagegate.sandbox.windows.machine.machine import Machine
@@ -21,7 +22,7 @@ _BOOT = '& ([ScriptBlock]::Create((@($input) -join "`n")))'
 _OPTIONS = ("-nologo", "-noprofile", "-noninteractive", "-executionpolicy", "bypass", "-encodedcommand")
 _CALL = re.compile(r"Invoke-Imagegate '([^'\r\n]+)' @'\r\n((?:[^\r\n]*\r\n)*?)'@\r\n")
 _REQUEST = re.compile(r"\d+(?: [A-Za-z0-9+/=-]+)+")
-_WORDS = {"file": 4, "windows": 0, "space": 1, "accounts": 0, "appx": 0, "rearm": 0, "command": 1,
+_WORDS = {"file": 4, "windows": 0, "space": 1, "accounts": 0, "identity": 0, "appx": 0, "rearm": 0, "command": 1,
           "write": 2, "delete": 1, "start": 2, "remove-appx": 1}  # fmt: skip
 _EXTENSIONS = ("", ".exe", ".bat", ".cmd", ".ps1", ".com")
 
@@ -164,6 +165,17 @@ def _accounts(machine: Machine) -> list[Field]:
     ]
 
 
+def _identity(machine: Machine) -> list[Field]:
+    state = machine.state
+    values = (machine.registry.listing(CRYPTOGRAPHY) or ({}, []))[0]
+    guid = values.get("MachineGuid")
+    return [
+        *([("sid", state.machine_sid)] if state.accounts else []),
+        *([("guid", str(guid.data))] if guid is not None else []),
+        ("name", state.name),
+    ]
+
+
 def _appx(machine: Machine) -> list[Field]:
     state = machine.state
     if not state.appx_supported:
@@ -243,6 +255,7 @@ _VERBS: dict[str, Callable[..., list[Field]]] = {
     "windows": _windows,
     "space": _space,
     "accounts": _accounts,
+    "identity": _identity,
     "appx": _appx,
     "rearm": _rearm,
     "command": _command,
