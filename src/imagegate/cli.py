@@ -112,6 +112,9 @@ def _dispatch(words: list[str]) -> int:
 
 def _run(command: Command, rest: Sequence[str]) -> int:
     gc.set_threshold(50_000, 20, 20)  # a short-lived process that makes few cycles: imports alone ran it 150 times
+    import logging
+
+    logging.getLogger("stamina").addHandler(logging.NullHandler())  # that a request is sent again is progress, no news
     from imagegate.errors import ImagegateError, Owner
 
     run: Callable[[Sequence[str]], int] = import_module(command.module).main

@@ -216,3 +216,9 @@ def test_version_within_a_moment():
         run("--version", code=0)
         times.append(time.monotonic() - start)
     assert min(times) < 1.0  # 0.3 s on a machine that does nothing else
+
+
+def test_requests_that_are_sent_again_print_nothing() -> None:
+    code = "import logging; from imagegate.cli import main; main(['checks']); logging.getLogger('stamina').warning('again')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
