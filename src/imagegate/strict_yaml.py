@@ -11,6 +11,7 @@ A field of type ``str`` takes the source text of a scalar that YAML reads as a n
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import re
 import stat
@@ -124,7 +125,7 @@ def read_bytes(path: str | Path) -> bytes:
 def read_text(path: str | Path, data: bytes | None = None) -> str:
     """The text of a UTF-8 file (``data`` are its bytes where they have been read already); raises InputErrors."""
     data = read_bytes(path) if data is None else data
-    if not data.strip():
+    if not data.removeprefix(codecs.BOM_UTF8).strip():
         raise _whole(path, "the file is empty")
     if b"\0" in data:
         raise _whole(path, "is not a text file: it contains zero bytes (UTF-8 is needed)")

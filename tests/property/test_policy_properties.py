@@ -67,6 +67,7 @@ def test_any_text_has_a_tree_or_mistakes(text):
         assert parse_selector(tree)
 
 
+@example(b"\xef\xbb\xbf")
 @given(st.binary(max_size=300))
 def test_any_bytes_have_a_text_or_a_mistake(data):
     try:
