@@ -213,7 +213,9 @@ class Capture:
         if self.plan:
             return
         if judged.exit_code is not ExitCode.COMPLIANT or way is None:
-            stands = standing(judged.findings)
+            unseen = (c for c in judged.scope.catalogs if not c.complete)
+            lost = [f"the {c.what} of {c.cloud}/{c.region} could not all be seen: {c.reason}" for c in unseen]
+            stands = [*standing(judged.findings), *lost]
             first = f": {stands[0]}" if stands else ""
             raise Stop(f"the gate does not let the instance pass{first}", judged.exit_code)
         if any(finding.remedy.done for finding in judged.findings):

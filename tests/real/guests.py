@@ -31,8 +31,9 @@ def ssh(root, name, command, *, user=None):
     """Run a command on a guest of a sandbox or fleet; returns its output."""
     place = name if user is None else f"{user}@{name}"
     done = subprocess.run(
-        ["ssh", "-F", str(root / "ssh_config"), place, command], capture_output=True, text=True, timeout=60, check=True
+        ["ssh", "-F", str(root / "ssh_config"), place, command], capture_output=True, text=True, timeout=60, check=False
     )
+    assert done.returncode == 0, (done.returncode, done.stderr)
     return done.stdout
 
 

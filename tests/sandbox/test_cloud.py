@@ -176,7 +176,7 @@ def test_a_folder_that_is_no_sandbox_is_left_alone(tmp_path):
 
 
 def test_unknown_services_and_templates_are_usage_errors(tmp_path):
-    with pytest.raises(sandbox.SandboxUsageError, match="cinder"):
-        sandbox.up(tmp_path / "run", services=["cinder"])
+    with pytest.raises(sandbox.SandboxUsageError, match="barbican"):
+        sandbox.up(tmp_path / "run", services=["barbican"])
     with pytest.raises(sandbox.SandboxUsageError, match="no sandbox template 'none'"):
         sandbox.up(tmp_path / "run", services=["keystone"], template="none")

@@ -27,6 +27,11 @@ def main(argv: Sequence[str]) -> int:
         "--guest", action="append", default=[], metavar="NAME",
         help="boot a real instance of this name (root and systemd-nspawn only); web-01 and web-02 where none is named",
     )  # fmt: skip
+    up.add_argument(
+        "--block-storage",
+        action="store_true",
+        help="block storage too (needs qemu-img); web-01 has its disk on a volume",
+    )
     up.add_argument("--no-guests", action="store_true", help="compute records only, no real instances")
     up.add_argument(
         "--windows", action="append", nargs="?", const="win-01", default=[], metavar="NAME",
@@ -46,6 +51,7 @@ def main(argv: Sequence[str]) -> int:
         return 0
     if given.command == "up":
         services = sandbox.IMAGE_SERVICES if given.images_only else sandbox.ALL_SERVICES
+        services = sandbox.EVERY_SERVICE if given.block_storage else services
         sandbox.up(given.root, services=services, guests=_guests(given), progress=_say)
     print(sandbox.render_status(sandbox.status(given.root)))
     return 0
@@ -68,7 +74,7 @@ def _linux(given: argparse.Namespace) -> list[sandbox.GuestSpec]:
         _say(f"no real instances here: {reason}")
         return []
     return [
-        sandbox.GuestSpec(name="web-01", dbus="file"),
+        sandbox.GuestSpec(name="web-01", dbus="file", volume_gb=2 if given.block_storage else None),
         sandbox.GuestSpec(name="web-02", dbus="file", user="ubuntu", flavor="u2.c1m2"),
     ]
 

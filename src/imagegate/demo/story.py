@@ -93,10 +93,12 @@ class Story:
         self._run([*audit, "--fix", "--fix-level", "disruptive", "--yes"], expect=0)
         self._say("5. Audit again", "Compliant, on fresh looks; stopped instances on the evidence taken before.")
         self._run([*audit], expect=0)
-        if self.without_guests is not None:
+        report = (self.folder / "reports" / "latest").resolve() / "report.json"
+        if self.without_guests is None:
+            self._capture_and_prove(cloud, policy, guests)
+        else:
             self._replay()
         self._judge_by_ready_policies(guests)
-        report = (self.folder / "reports" / "latest").resolve() / "report.json"
         counts = json.loads(report.read_text(encoding="utf-8"))["counts"]
         self._say(
             "Done", f"{counts['pass']} of {sum(list(counts.values())[:4])} findings pass. {self._seconds():.0f} s."
@@ -122,6 +124,16 @@ class Story:
         path = self.folder / "policy.yaml"
         path.write_text(text, encoding="utf-8")
         return path
+
+    def _capture_and_prove(self, cloud: sandbox.Sandbox, policy: Path, guests: Sequence[str]) -> None:
+        name = f"golden-db-{datetime.now(UTC):%Y%m%d}"
+        own = ["--policy", str(policy), "--region", "KR1", "--report-dir", str(self.folder / "reports")]
+        self._say("6. Capture", "The stopped instance becomes an image, protected and shared as the policy says.")
+        self._run(["capture", "build-db", "--name", name, *own, *guests], expect=0, last=11)
+        self._say("7. Prove", "Two servers are booted from it: they share no identity, and are removed again.")
+        reach = ["--address-from", "metadata:sandbox_address", "--ssh-port", "2222"]
+        login = ["--user", "ubuntu", "--ssh-config", str(cloud.root / "ssh_config")]
+        self._run(["prove", name, *own, "--flavor", "u2.c1m2", *reach, *login], expect=0)
 
     def _judge_by_ready_policies(self, guests: Sequence[str]) -> None:
         """``regulated.yaml`` wants every rule to have its target: here, where there is no Windows, it is only read."""

@@ -311,6 +311,14 @@ def test_servers_that_cannot_be_listed_make_the_instance_unknown(volumes, captur
     assert "could not all be seen" in story["stopped"]
 
 
+def test_a_region_that_could_not_be_seen_is_named_where_it_stops_the_capture(volumes, capture):
+    elsewhere = POLICY.replace("[KR1]", "[KR1, KR9]")
+    result, story, _ = capture(policy=elsewhere)
+    assert result.exit_code is ExitCode.UNKNOWN
+    assert "servers of fake/KR9 could not all be seen" in story["stopped"]
+    assert volumes.bodies == []
+
+
 def test_a_capture_that_stopped_is_not_green_in_junit_either(volumes, capture, kit):
     volumes.cloud.hooks.insert(0, lambda r: kit.html(500, "no") if r.path.endswith("/action") else None)
     result, _, _ = capture()
