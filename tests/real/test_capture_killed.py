@@ -34,7 +34,7 @@ class Point:
     """Where the capture is killed, and what must stand in its files then.
 
     ``made`` is how many images there are in the instance's region and in the other one; ``open`` what the journal says
-    of the step that is under way. ``ci``: on its own on every CI run too, not only one after the other.
+    of the step that is under way.
     """
 
     name: str
@@ -43,7 +43,6 @@ class Point:
     stage: str
     made: tuple[int, int] = (1, 0)
     open: str | None = None
-    ci: bool = False
 
 
 STOP, ASK = "nova POST /action os-stop", "nova POST /action createImage"
@@ -57,7 +56,7 @@ POINTS = (
     Point(name="before the stop", when=at(STOP), stage="gate", made=(0, 0), open="stop the instance"),
     Point(name="stopped", when=at(STOP), after=True, stage="gate", made=(0, 0), open="stop the instance"),
     Point(name="gate done", when=lambda all_: all_[-1].gated, stage="gate", made=(0, 0)),
-    Point(name="before the request", when=at(ASK), stage="asking", made=(0, 0), ci=True),
+    Point(name="before the request", when=at(ASK), stage="asking", made=(0, 0)),
     Point(name="answer lost", when=at(ASK), after=True, stage="asking"),
     Point(name="made", when=lambda all_: all_[-1].stage == "made", stage="made"),
     Point(name="waiting", when=lambda all_: all_[-1].stage == "made", after=True, stage="made"),
@@ -111,15 +110,6 @@ def test_killed_again_and_again_a_capture_is_told_each_time_and_finished_in_the_
     scene.assert_finished(name)
     assert (scene.run, scene.compute.server(NAME)["id"]) == (run, server)
     assert scene.resume() == 0, "going on with what is done changes nothing"
-    scene.assert_finished(name)
-    scene.clear(name)
-
-
-@pytest.mark.parametrize("point", [p for p in POINTS if ALL or p.ci], ids=lambda point: point.name.replace(" ", "-"))
-def test_killed_once_a_capture_is_told_and_finished(scene, point):
-    name = scene.capture(ALONE.get(point.name, point.when), after=point.after)
-    assert_told(scene, name, point)
-    assert scene.resume() == 0, scene.said()
     scene.assert_finished(name)
     scene.clear(name)
 
@@ -180,8 +170,14 @@ def test_a_protection_that_was_lifted_when_the_kill_came_is_put_back_before_anyt
     scene.clear(name)
 
 
-@pytest.mark.skipif(not ALL, reason="IMAGEGATE_KILLED=all kills a capture at every request: minutes")
-def test_killed_before_and_after_every_request_a_capture_is_finished(scene):
+@pytest.mark.skipif(not ALL, reason="IMAGEGATE_KILLED=all kills one capture for each point and request: minutes")
+def test_killed_once_at_any_point_before_and_after_any_request_a_capture_is_finished(scene):
+    for point in POINTS:
+        name = scene.capture(ALONE.get(point.name, point.when), after=point.after)
+        assert_told(scene, name, point)
+        assert scene.resume() == 0, (point.name, scene.said())
+        scene.assert_finished(name)
+        scene.clear(name)
     name = scene.capture()
     scene.assert_finished(name)
     scene.clear(name)
