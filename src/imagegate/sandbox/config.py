@@ -184,7 +184,8 @@ def _cinder(root: Path, ports: Mapping[str, int], password: str) -> str:
             f"api_paste_config = {folder}/api-paste.ini\nresource_query_filters_file = {folder}/resource_filters.json\n"
             f"glance_api_servers = http://127.0.0.1:{ports[f'glance-{NOVA_REGION}']}\n"
             "enabled_backends = files\nenable_force_upload = true\nscheduler_driver_init_wait_time = 1\n"
-            "quota_volumes = -1\nquota_gigabytes = -1\n",
+            "quota_volumes = -1\nquota_gigabytes = -1\n"
+            "service_down_time = 1000000000\n",  # one process: while it answers it is up, whatever its heartbeats say
         )
         + "[files]\nvolume_driver = cinder_driver.SandboxVolumeDriver\nvolume_backend_name = files\n"
         + _database("database", database_url(root, BLOCK_STORAGE, "cinder"))
