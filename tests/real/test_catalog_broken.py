@@ -200,7 +200,7 @@ def make(box, users, image):
     if image.data:
         owner.call("PUT", f"/v2/images/{ident}/file", os.urandom(SIZE))
     late = image.visibility == "private" and not image.hidden_members
-    for project, status in () if late else image.members:
+    for project, status in () if late else dict(image.members).items():  # two faults may share with the same one
         if project != image.owner:
             owner.share(ident, box.projects.get(project, project))
             if status != "pending":
