@@ -167,7 +167,12 @@ class Scene:
             made = net.request(self.compute.port, "POST", "/v2.1/servers", body=body, headers=headers)
             assert made.status == 202, made.body
         for name in (NAME, ON_VOLUME):
-            wait(lambda name=name: self.compute.server(name)["status"] == "ACTIVE")
+            wait(lambda name=name: self._is_active(name))
+
+    def _is_active(self, name):
+        server = self.compute.server(name)
+        assert server["status"] != "ERROR", server
+        return server["status"] == "ACTIVE"
 
     def command(self, *argv):
         """Run the command line; the exit code."""

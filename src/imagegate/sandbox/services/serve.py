@@ -8,6 +8,7 @@ MODULE holds `application`. Keystone reads sys.argv while it is imported, so our
 away first.
 """
 
+import faulthandler
 import importlib
 import os
 import signal
@@ -18,7 +19,8 @@ import waitress
 
 
 def listen_forever(application, descriptor, threads):
-    """Serve `application` on the listening socket `descriptor` until SIGTERM."""
+    """Serve `application` on the listening socket `descriptor` until SIGTERM. SIGUSR1 writes all stacks to the log."""
+    faulthandler.register(signal.SIGUSR1)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     listener = socket.socket(fileno=descriptor)
     waitress.serve(application, sockets=[listener], threads=threads, _quiet=True)
