@@ -26,7 +26,7 @@ from imagegate.report.stored import Document, document_of
 from imagegate.result import ExitCode, Story
 
 PAGE = files("imagegate.report.html").joinpath("page")
-VOID = {"meta", "link", "rect", "path", "circle", "line", "br", "img", "input"}
+VOID = {"meta", "wbr", "link", "rect", "path", "circle", "line", "br", "img", "input"}
 
 
 class Page(HTMLParser):

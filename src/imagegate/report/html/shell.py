@@ -26,7 +26,10 @@ FIRST = 50
 """So many findings are in the page itself, for viewers that run no scripts."""
 
 ROWS = 200
-"""So many rows of waivers, attestations and what was resolved are shown."""
+"""So many rows of waivers, attestations and what was resolved are shown at first; the rest is folded."""
+
+PLACES = 16
+"""So many lists of images and servers are shown at first, those that are not complete before the others."""
 
 _GAPS = 8
 _NOTHING = "-"
@@ -95,6 +98,8 @@ def context(head: Mapping[str, Any], made: Encoded, language: str) -> dict[str, 
         "command": say.known("command", run["command"]),
         "selected": targets["selected"],
         "seen": targets["seen"],
+        "places": _by_need(whole["scope"]["catalog"]),
+        "places_cap": PLACES,
         "gap_groups": list(_gaps(whole["scope"], say)),
         "tone": _TONES.get(run["exit_code"], "caution") if run["complete"] or run["exit_code"] else "caution",
         "meaning": meaning(run, say),
@@ -124,6 +129,11 @@ def _whole(head: Mapping[str, Any]) -> dict[str, Any]:
     if whole["baseline"]:
         whole["baseline"] = {"not_resolved": [], **whole["baseline"]}
     return whole
+
+
+def _by_need(catalogs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As they are where all are shown; else what is not complete first, so that it is never folded."""
+    return sorted(catalogs, key=lambda one: bool(one["complete"])) if len(catalogs) > PLACES else catalogs
 
 
 def meaning(run: Mapping[str, Any], say: Say) -> Markup | str:
