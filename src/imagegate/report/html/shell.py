@@ -100,7 +100,7 @@ def context(head: Mapping[str, Any], made: Encoded, language: str) -> dict[str, 
         "seen": targets["seen"],
         "places": _by_need(whole["scope"]["catalog"]),
         "places_cap": PLACES,
-        "gap_groups": list(_gaps(whole["scope"], say)),
+        "gap_groups": list(_gaps(whole, say)),
         "tone": _TONES.get(run["exit_code"], "caution") if run["complete"] or run["exit_code"] else "caution",
         "meaning": meaning(run, say),
         "notes": list(_notes(run, say)),
@@ -162,13 +162,20 @@ def _notes(run: Mapping[str, Any], say: Say) -> Iterator[Markup]:
         yield say("result.max-unknown", n=run["max_unknown"])
 
 
-def _gaps(scope: Mapping[str, Any], say: Say) -> Iterator[dict[str, Any]]:
+def _gaps(whole: Mapping[str, Any], say: Say) -> Iterator[dict[str, Any]]:
     """What was not seen, and why: a label and lines of (name, text)."""
+    scope = whole["scope"]
     lost = [
         (f"{one['cloud']}/{one['region']}", one.get("reason") or "") for one in scope["catalog"] if not one["complete"]
     ]
     left = scope["deselected"]
-    strict = say("scope.strict-rules") if scope.get("strict_rules") else ""
+    rules = whole["policy"].get("rules") or ()
+
+    def place(number: int) -> Markup:
+        lines = rules[number]["lines"].values() if number < len(rules) else ()
+        line = [say("detail.rule-line", n=min(lines))] if lines else []
+        return Markup(", ").join([*line, *([say("scope.strict-rules")] if scope.get("strict_rules") else [])])
+
     groups: list[tuple[str, str, list[tuple[Any, Any]]]] = [
         ("lost", "unseen", lost),
         ("unreachable", "unseen", [(one["target"], one["reason"]) for one in scope["unreachable"]]),
@@ -179,7 +186,7 @@ def _gaps(scope: Mapping[str, Any], say: Say) -> Iterator[dict[str, Any]]:
         ("owed", "unseen", [("", text) for text in scope.get("owed") or ()]),
         ("relaxed", "note", [("", text) for text in scope.get("relaxed") or ()]),
         ("warnings", "note", [("", text) for text in scope.get("warnings") or ()]),
-        ("rules", "note", [(say("scope.rule", n=number), strict) for number in scope["rules_without_targets"]]),
+        ("rules", "note", [(say("scope.rule", n=number), place(number)) for number in scope["rules_without_targets"]]),
     ]
     for name, tone, lines in groups:
         if lines:
