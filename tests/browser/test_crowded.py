@@ -49,7 +49,20 @@ def crowded() -> Document:
     access.append({**access[0], "id": "d" * 32, "region": "KR2"})
     warnings = [f"warning number {number}" for number in range(12)]
     scope = {**head["scope"], "catalog": catalogs, "warnings": warnings}
-    return Document(head={**head, "scope": scope, "waivers": waivers, "access": access}, findings=findings)
+    more = {"scope": scope, "waivers": waivers, "access": access, "baseline": resolved(findings)}
+    return Document(head={**head, **more}, findings=findings)
+
+
+def resolved(findings: list[Any]) -> dict[str, Any]:
+    """What stood at an earlier run, and was mended after two seconds."""
+    names = ("check", "severity", "fingerprint", "target")
+    parts = {"first_seen": "2026-11-22T09:00:00.000Z", "resolved_after_s": 2.5}
+    return {
+        "run": "20261101T000000Z-aaaa",
+        "finished": "2026-11-01T00:00:00.000Z",
+        "counts": {"new": 0, "changed": 0, "same": 0, "resolved": len(findings)},
+        "resolved": [{**{name: one[name] for name in names}, **parts} for one in findings],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +97,7 @@ def shown(browser: Browser, css: str) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("table", [".catalogs", ".permissions"])
+@pytest.mark.parametrize("table", [".catalogs", ".permissions", ".changes"])
 def test_no_column_is_so_narrow_that_words_are_torn(width: int, table: str, browser: Browser, page: Path) -> None:
     browser.size(width, 900, mobile=width < 500)
     browser.open(page)
@@ -114,6 +127,11 @@ def test_places_in_the_coverage_plot_are_named_whole(browser: Browser, page: Pat
     browser.open(page)
     cut = "return [...document.querySelectorAll('.plot.coverage .name')].filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"
     assert browser.run(cut) == []
+
+
+def test_what_was_mended_at_once_took_less_than_a_minute(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    assert set(shown(browser, ".changes td:last-child")) == {"less than a minute"}
 
 
 def test_every_waiver_is_in_the_page(browser: Browser, page: Path) -> None:

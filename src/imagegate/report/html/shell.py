@@ -78,10 +78,10 @@ class Say:
         """A length of time in its largest unit."""
         if seconds is None:
             return _NOTHING
-        for unit, size in (("days", 86400), ("hours", 3600)):
+        for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
             if seconds >= size:
                 return self(f"baseline.{unit}", n=int(seconds // size))
-        return self("baseline.minutes", n=int(seconds // 60))
+        return self("baseline.moment")
 
 
 def context(head: Mapping[str, Any], made: Encoded, language: str) -> dict[str, Any]:
