@@ -106,6 +106,19 @@ def test_no_column_is_so_narrow_that_words_are_torn(width: int, table: str, brow
     assert browser.run("return document.documentElement.scrollWidth") == width
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_tables_behind_plots_tear_no_words(width: int, browser: Browser, mixed: Path) -> None:
+    browser.size(width, 900, mobile=width < 500)
+    browser.open(mixed)
+    browser.run("for (const one of document.querySelectorAll('#plots details')) one.open = true")
+    browser.wait(
+        "return document.querySelectorAll('.plot.trend td').length && document.querySelectorAll('.plot.share td').length"
+    )
+    assert browser.run(TORN, ".plot.trend th, .plot.trend td, .plot.share th") == []
+    narrow = "return [...document.querySelectorAll('.plot.share td')].filter((one) => one.getBoundingClientRect().width < 80).length"
+    assert browser.run(narrow) == 0
+
+
 def test_many_places_are_folded_and_those_that_were_lost_come_first(browser: Browser, page: Path) -> None:
     browser.open(page)
     rows = shown(browser, ".catalogs tbody tr")
