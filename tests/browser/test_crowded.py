@@ -224,6 +224,19 @@ def test_the_share_graph_draws_projects_that_can_use_the_images_it_draws(browser
     )
 
 
+@pytest.mark.parametrize(("members", "drawn"), [([], False), (None, True)])
+def test_a_share_graph_of_nothing_is_said_in_words(members: Any, drawn: bool, browser: Browser, tmp_path: Path) -> None:
+    """Members that were not seen are something else than nobody."""
+    made = crowded()
+    access = [{**each, "members": members} for each in made.head["access"]]
+    path = tmp_path / "report.html"
+    document = Document(head={**made.head, "access": access}, findings=[])
+    path.write_text("".join(render(document, Context(language="en"))), encoding="utf-8")
+    browser.open(path)
+    assert bool(browser.all(".plot.share svg[role=img]")) is drawn
+    assert ("No image that was looked at is shared" in browser.one(".plot.share").text) is not drawn
+
+
 def test_a_result_that_asks_for_caution_stands_beside_the_scope(browser: Browser, tmp_path: Path) -> None:
     """Its class is not that of a note: no bar, no margin."""
     made = document_of(CASES["compliant"]())
