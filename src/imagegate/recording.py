@@ -55,7 +55,9 @@ def read_recording(path: Path) -> tuple[Discovery, Recording]:
                 targets.append(target)
                 if line["facts"] is not None:
                     facts[target.key] = load_facts(line["facts"], shared)
-    except (OSError, ValueError, KeyError, TypeError, ValidationError, ToolError) as error:
+    except OSError as error:
+        raise UsageError(f"--facts {path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, ValidationError, ToolError) as error:
         raise UsageError(f"{path}: is not a recording made by --record-facts: {error}") from error
     complete = Discovery(
         targets=tuple(targets),
