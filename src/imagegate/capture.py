@@ -130,8 +130,10 @@ class Capture:
                 if self.state.stage in {"gate", "refused"}:
                     raise
                 self.stop = Stop(str(error), ExitCode.FIX_FAILED)
+            except OSError as error:
+                self.stop = Stop(_unwritten(error, self.folder), self._asked(ExitCode.FIX_FAILED, ExitCode.USAGE))
         if self.stop is not None and self.state.stage == "gate" and not self.plan:
-            self._reach("refused")
+            self._refuse()
         self.left = left_behind(self.report_dir, self.state)
         return tell(self)
 
@@ -140,9 +142,17 @@ class Capture:
 
     def _reach(self, stage: str, **more: Any) -> None:
         """Write down what is certain from now on, before anything follows."""
-        self.state = replace(self.state, stage=stage, **more)
+        state = replace(self.state, stage=stage, **more)
         if not self.plan:
-            write_state(self.folder, self.state)
+            write_state(self.folder, state)
+        self.state = state
+
+    def _refuse(self) -> None:
+        """Where that cannot be written, the stage on disk is the gate still: a resume begins with it either way."""
+        try:
+            self._reach("refused")
+        except OSError as error:
+            self.say(_unwritten(error, self.folder))
 
     def _go(self) -> None:
         if self.resumed and self.plan:
@@ -314,7 +324,8 @@ class Capture:
         ident = ident or find_image(region, self.state, _LOST_S, self.say)
         if ident is None:
             raise Stop("whether the image was made is not known: the catalog does not show it", ExitCode.FIX_FAILED)
-        self._reach("made", image=ident)
+        self.state = replace(self.state, image=ident)  # known to whoever reads this, even if it cannot be written down
+        self._reach("made")
 
     def _resume_asking(self) -> None:
         """A run that was killed while it asked: the catalog tells whether the image was made."""
@@ -389,6 +400,10 @@ class Capture:
         gate = {"run": judged.run_id, "exit_code": int(judged.exit_code), "report": f"{path.name}/report.json"}
         self.state = replace(self.state, gate=gate)
         write_state(self.folder, self.state)
+
+
+def _unwritten(error: OSError, folder: Path) -> str:
+    return f"how far it came cannot be written down: {error.filename or folder}: {error.strerror or error}"
 
 
 def begin(**wanted: Any) -> State:
