@@ -14,7 +14,8 @@ The order, and what holds between the steps:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +25,13 @@ from imagegate.capture_foresee import foresee, the_way
 from imagegate.capture_image import CALL_S, Reached, Wait, find_image, read_image, service_of
 from imagegate.capture_left import LeftBehind, left_behind
 from imagegate.capture_report import tell
-from imagegate.capture_state import State, write_state
+from imagegate.capture_state import LOCK, State, read_state, write_state
 from imagegate.capturing import MARK, Stop, Way, birth, changed, fit, foreseen, rules_for, standing
 from imagegate.catalogue import Catalogue, load_catalogue, packaged_root
 from imagegate.engine import Engine
 from imagegate.errors import UsageError, UserError
 from imagegate.judge import Pair, judge
+from imagegate.locks import hold_run
 from imagegate.model import Level, Observation, Probe, Seen, Source, Target, Unseen
 from imagegate.options import Options
 from imagegate.policy import load_policy
@@ -110,12 +112,27 @@ class Capture:
         return self.state.stage not in {"gate", "refused"} or self.interrupted or self.plan or bool(self.left.changed)
 
     def run(self) -> Result:
-        """Go as far as it goes. Raises ``UserError`` only while nothing was asked for."""
+        """Go as far as it goes. Raises ``UserError`` only while nothing was asked for, and where another process is at
+        work on this capture."""
         self.catalogue = load_catalogue([packaged_root(), *map(Path, self.state.checks_dirs)])
         self.policy = load_policy(self.state.policy, self.catalogue.checks, today=self.started.date())
         if self.state.policy_digest not in {"", self.policy.digest}:
             raise UsageError(f"{self.state.policy} is not what it was when this capture was begun: capture anew")
         self.state = replace(self.state, policy_digest=self.policy.digest)
+        with contextlib.nullcontext() if self.plan and not self.resumed else self._alone():
+            return self._run()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two processes that go on with one capture could ask for two images."""
+        with hold_run(self.folder, LOCK, why="where a capture notes how far it came") as holder:
+            if holder is not None:
+                raise UsageError(f"run {self.state.run} is still at work ({holder}): wait until it has ended")
+            if self.resumed and read_state(self.folder).attempt >= self.state.attempt:
+                raise UsageError(f"run {self.state.run} was gone on with meanwhile: look at its report, or resume again")
+            yield
+
+    def _run(self) -> Result:
         with Shielded(lambda: self.say("finishing what is under way; once more to give up")) as shield:
             try:
                 with shield.open():

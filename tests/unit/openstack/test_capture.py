@@ -442,6 +442,28 @@ def test_a_full_disk_ends_a_capture_that_says_what_exists_and_goes_on(volumes, c
     assert len(volumes.bodies) == 1
 
 
+def test_nobody_goes_on_with_a_capture_that_is_still_at_work(volumes, capture, tmp_path):
+    """Two processes would ask for two images. What has ended is gone on with by one of them only."""
+    refused = []
+
+    def meddle(text):
+        if text.startswith("capturing "):
+            [folder] = (path.parent for path in (tmp_path / "reports").glob("*/capture.json"))
+            for plan in (False, True):
+                with pytest.raises(UsageError, match=r"is still at work \(process \d+ on ") as error:
+                    capture(replace(read_state(folder), attempt=2), plan=plan)
+                refused.append(str(error.value))
+
+    result, _, state = capture(say=meddle)
+    assert result.exit_code is ExitCode.COMPLIANT
+    assert len(refused) == 2
+    assert len(volumes.bodies) == 1
+    assert capture(replace(state, attempt=2))[0].exit_code is ExitCode.COMPLIANT
+    with pytest.raises(UsageError, match="gone on with meanwhile"):
+        capture(replace(state, attempt=2))
+    assert len(volumes.bodies) == 1
+
+
 def test_a_resume_under_another_policy_is_refused(volumes, capture):
     _, _, state = capture()
     with pytest.raises(UsageError, match="is not what it was"):
