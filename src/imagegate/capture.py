@@ -129,7 +129,7 @@ class Capture:
             if holder is not None:
                 raise UsageError(f"run {self.state.run} is still at work ({holder}): wait until it has ended")
             if self.resumed and read_state(self.folder).attempt >= self.state.attempt:
-                raise UsageError(f"run {self.state.run} was gone on with meanwhile: look at its report, or resume again")
+                raise UsageError(f"run {self.state.run} was gone on with meanwhile: look at its report, or resume it")
             yield
 
     def _run(self) -> Result:

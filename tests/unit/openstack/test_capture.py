@@ -416,7 +416,9 @@ def test_an_interrupt_says_what_exists_and_a_resume_finishes_it(volumes, capture
         ("done", 11, "image {} exists"),
     ],
 )
-def test_a_full_disk_ends_a_capture_that_says_what_exists_and_goes_on(volumes, capture, monkeypatch, stage, code, line):
+def test_a_full_disk_ends_a_capture_that_says_what_exists_and_goes_on(  # noqa: PLR0917
+    volumes, capture, monkeypatch, stage, code, line
+):
     """What cannot be written down is not begun; what was begun is named, and found again by the resume."""
 
     def full(folder, state):
