@@ -133,8 +133,8 @@ def make_plan(target: Target, findings: Collection[Finding], seen: Facts, grant:
     steps is: half a fix is no fix (steps for a person excepted). What nobody but a person can see, and nobody attested,
     gets the steps for a person that its check has. The power is not taken from a guest that is still to be changed.
     What is refused only for the sake of something that other checks mend first is planned on what those leave behind.
-    Steps of several checks that do the same are one, for all their reasons. Steps are ordered by phase; each expects what the steps before it leave
-    behind.
+    Steps of several checks that do the same are one, for all their reasons. Steps are ordered by phase; each expects
+    what the steps before it leave behind.
     """
     draft = _Draft()
     for finding in findings:
