@@ -100,6 +100,11 @@ class Capture:
         return self.report_dir / self.state.run
 
     @property
+    def report_id(self) -> str:
+        """Whose report this is: what a run has reported is not replaced by what would be done if it was gone on with."""
+        return f"{self.state.run}-plan" if self.plan and self.resumed else self.state.run
+
+    @property
     def resumed(self) -> bool:
         """Whether this is another attempt at a capture that did not come to its end."""
         return self.state.attempt > 1

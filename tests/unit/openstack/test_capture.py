@@ -466,6 +466,16 @@ def test_nobody_goes_on_with_a_capture_that_is_still_at_work(volumes, capture, t
     assert len(volumes.bodies) == 1
 
 
+def test_a_plan_to_go_on_does_not_take_the_place_of_what_was_reported(volumes, capture):
+    result, _, state = capture()
+    assert (result.run_id, len(result.findings)) == (state.run, 4)
+    planned, _, after = capture(replace(state, attempt=2), plan=True)
+    assert (planned.run_id, planned.complete) == (f"{state.run}-plan", False)
+    assert after == state
+    again, _, _ = capture(replace(state, attempt=2))
+    assert again.run_id == state.run
+
+
 def test_a_resume_under_another_policy_is_refused(volumes, capture):
     _, _, state = capture()
     with pytest.raises(UsageError, match="is not what it was"):
