@@ -101,7 +101,7 @@ class Capture:
 
     @property
     def report_id(self) -> str:
-        """Whose report this is: what a run has reported is not replaced by what would be done if it was gone on with."""
+        """Whose report this is: that of a run is not replaced by what would be done if it was gone on with."""
         return f"{self.state.run}-plan" if self.plan and self.resumed else self.state.run
 
     @property
