@@ -21,6 +21,7 @@ from imagegate.report.lines import output
 from imagegate.report.progress import TerminalProgress
 from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.report.terminal import render_plan
+from imagegate.runs.naming import FORMS, resolve
 
 if TYPE_CHECKING:
     from imagegate.capture_state import State
@@ -104,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", metavar="NAME", help="the image's name")
     parser.add_argument("--policy", type=Path, metavar="FILE", help="the policy of the instance and of the image")
     parser.add_argument("--plan", action="store_true", help="show all of it, do nothing of it")
-    parser.add_argument("--resume", metavar="RUN", help="go on with the capture of this run, from its folder")
+    parser.add_argument("--resume", metavar="RUN", help=f"go on with the capture of this run: {FORMS}")
     where = parser.add_argument_group("where")
     where.add_argument("--cloud", action="append", default=[], metavar="NAME", help="an entry of clouds.yaml")
     where.add_argument("--region", action="append", default=[], metavar="NAME", help="only this region")
@@ -158,7 +159,8 @@ def _fresh(given: argparse.Namespace) -> State:
 
 
 def _resumed(given: argparse.Namespace) -> State:
-    from imagegate.capture_state import read_state
+    from imagegate.capture_state import FILE, read_state
+    from imagegate.runs.shelves import Begun
 
     said = {
         "INSTANCE": given.instance, "--name": given.name, "--policy": given.policy, "--cloud": given.cloud,
@@ -167,9 +169,8 @@ def _resumed(given: argparse.Namespace) -> State:
     }  # fmt: skip
     if stray := [word for word, value in said.items() if value]:
         raise UsageError(f"--resume goes on with what the run was asked for: leave out {', '.join(stray)}")
-    if Path(given.resume).name != given.resume:
-        raise UsageError(f"--resume {given.resume}: the name of a run, not a path (its folder is in --report-dir)")
-    state = read_state(given.report_dir.absolute() / given.resume)
+    folder = given.report_dir.absolute()
+    state = read_state(folder / resolve(Begun(folder, FILE, "capture"), given.resume))
     return replace(state, attempt=state.attempt + 1)
 
 

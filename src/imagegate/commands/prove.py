@@ -25,6 +25,7 @@ from imagegate.report.stored import document_of
 from imagegate.report.terminal import render_result
 from imagegate.report.write import write_reports
 from imagegate.result import ExitCode, Result
+from imagegate.runs.naming import FORMS, resolve
 
 if TYPE_CHECKING:
     from imagegate.policy_model import Policy
@@ -106,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("image", metavar="IMAGE", nargs="?", help="the image, by id or by name")
-    parser.add_argument("--clean", metavar="RUN", help="remove the servers that this run has left, and nothing else")
+    parser.add_argument("--clean", metavar="RUN", help=f"remove what this run has left: {FORMS}")
     where = parser.add_argument_group("where")
     where.add_argument("--policy", type=Path, metavar="FILE", help="the policy: its section prove, and its clouds")
     where.add_argument("--checks", action="append", default=[], metavar="DIR", help="a folder of your own checks")
@@ -155,6 +156,8 @@ def _clean(given: argparse.Namespace) -> int:
     from imagegate.prove import compute_of
     from imagegate.prove_clean import clean
     from imagegate.prove_servers import Boots
+    from imagegate.prove_state import FILE
+    from imagegate.runs.shelves import Begun
     from imagegate.transports.openstack.failures import ApiError
     from imagegate.transports.openstack.transport import OpenStack
 
@@ -162,11 +165,8 @@ def _clean(given: argparse.Namespace) -> int:
              if getattr(given, name, None)]  # fmt: skip
     if stray:
         raise UsageError(f"--clean RUN needs nothing else: leave out {', '.join(stray)}")
-    if Path(given.clean).name != given.clean:
-        raise UsageError(f"--clean {given.clean}: the name of a run, not a path (its folder is in --report-dir)")
-    folder = given.report_dir.absolute() / given.clean
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: there is no such run")
+    reports = given.report_dir.absolute()
+    folder = reports / resolve(Begun(reports, FILE, "proof"), given.clean)
     openstack = OpenStack()
     try:
         done = clean(folder, lambda *place: compute_of(openstack, *place), seconds=_REMOVAL_S, say=say)
