@@ -15,6 +15,7 @@ The order, and what holds between the steps:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +53,9 @@ from imagegate.transports.openstack.region import Region
 from imagegate.transports.openstack.servers import get_server
 from imagegate.transports.openstack.transport import OpenStack
 
+PATIENCE = "finishing what is under way"
+"""What somebody is told who interrupts what cannot be interrupted."""
+
 _LOST_S = 30.0
 """How long the catalog may take to show an image whose request got no answer."""
 _AGAIN_S = 1.0
@@ -68,6 +72,7 @@ class Capture:
 
     ``state`` says what is wanted and how far it came. ``plan`` shows everything and does nothing. ``consent`` and
     ``confirm`` ask a person; None where the command line is the consent. ``timeout_s`` is how long the image may take.
+    ``shield``: one that its maker keeps up until the result is reported.
     """
 
     state: State
@@ -78,6 +83,7 @@ class Capture:
     catalog_timeout_s: float = 600.0
     consent: Consent | None = None
     confirm: Confirm | None = None
+    shield: Shielded | None = None
     say: Callable[[str], None] = lambda _: None
     progress: Progress = field(default_factory=Silent)
     started: datetime = field(init=False, default_factory=lambda: datetime.now(UTC))
@@ -89,8 +95,13 @@ class Capture:
     source_gb: int | None = field(init=False, default=None)
     stop: Stop | None = field(init=False, default=None)
     interrupted: bool = field(init=False, default=False)
-    results: list[Result] = field(init=False, default_factory=list)
+    runs: list[Run] = field(init=False, default_factory=list)
     bound: dict[str, str | None] = field(init=False, default_factory=dict)
+
+    @property
+    def results(self) -> list[Result]:
+        """What came of the runs so far, also of one that was interrupted right behind its last step."""
+        return [run.result for run in self.runs if run.result is not None]
 
     @property
     def folder(self) -> Path:
@@ -111,25 +122,30 @@ class Capture:
 
     def run(self) -> Result:
         """Go as far as it goes. Raises ``UserError`` only while nothing was asked for."""
-        self.catalogue = load_catalogue([packaged_root(), *map(Path, self.state.checks_dirs)])
-        self.policy = load_policy(self.state.policy, self.catalogue.checks, today=self.started.date())
+        own = Shielded(lambda: self.say(PATIENCE))
+        with own if self.shield is None else nullcontext(self.shield) as shield:
+            return self._run(shield)
+
+    def _run(self, shield: Shielded) -> Result:
+        with shield.open():
+            self.catalogue = load_catalogue([packaged_root(), *map(Path, self.state.checks_dirs)])
+            self.policy = load_policy(self.state.policy, self.catalogue.checks, today=self.started.date())
         if self.state.policy_digest not in {"", self.policy.digest}:
             raise UsageError(f"{self.state.policy} is not what it was when this capture was begun: capture anew")
         self.state = replace(self.state, policy_digest=self.policy.digest)
-        with Shielded(lambda: self.say("finishing what is under way; once more to give up")) as shield:
-            try:
-                with shield.open():
-                    self._go()
-            except KeyboardInterrupt:
-                self.interrupted = True
-            except Stop as stop:
-                self.stop = stop
-            except (ApiError, RecordError) as error:
-                self.stop = Stop(str(error), self._asked(ExitCode.FIX_FAILED, ExitCode.UNKNOWN))
-            except UserError as error:
-                if self.state.stage in {"gate", "refused"}:
-                    raise
-                self.stop = Stop(str(error), ExitCode.FIX_FAILED)
+        try:
+            with shield.open():
+                self._go()
+        except KeyboardInterrupt:
+            self.interrupted = True
+        except Stop as stop:
+            self.stop = stop
+        except (ApiError, RecordError) as error:
+            self.stop = Stop(str(error), self._asked(ExitCode.FIX_FAILED, ExitCode.UNKNOWN))
+        except UserError as error:
+            if self.state.stage in {"gate", "refused"}:
+                raise
+            self.stop = Stop(str(error), ExitCode.FIX_FAILED)
         if self.stop is not None and self.state.stage == "gate" and not self.plan:
             self._reach("refused")
         self.left = left_behind(self.report_dir, self.state)
@@ -347,7 +363,6 @@ class Capture:
                 judged = audit.execute(audit.discover())
             finally:
                 audit.close()
-            self.results.append(judged)
             if judged.interrupted:
                 raise KeyboardInterrupt
             self.image = read_image(region, self.state.image or "")
@@ -378,11 +393,11 @@ class Capture:
         }
         made = Run(Options(**{**said, **more}), progress=self.progress)
         made.run_id = f"{state.run}-{part}" if state.attempt == 1 else f"{state.run}-{part}-{state.attempt}"
+        self.runs.append(made)
         return made
 
     def _keep(self, judged: Result) -> None:
         """The gate's own report: a capture that is gone on with later has but this to show of it."""
-        self.results.append(judged)
         if self.plan:
             return
         path = write_reports(judged, self.report_dir)

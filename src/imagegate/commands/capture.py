@@ -22,6 +22,7 @@ from imagegate.report.progress import TerminalProgress
 from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.report.terminal import render_plan
 from imagegate.runs.naming import FORMS, resolve
+from imagegate.shielded import Shielded
 
 if TYPE_CHECKING:
     from imagegate.capture_state import State
@@ -66,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
         given = parser.parse_args(list(argv))
     except SystemExit as stop:
         return 4 if stop.code else 0
-    from imagegate.capture import Capture
+    from imagegate.capture import PATIENCE, Capture
     from imagegate.capture_left import again
 
     told = NOBODY if given.plan else read_notify(given)
@@ -74,23 +75,25 @@ def main(argv: Sequence[str]) -> int:
     if not given.plan:
         say(f"run {state.run}; wherever it ends, this goes on: {again(state, given.report_dir.absolute())}")
     asks = not (given.yes or given.plan) and sys.stdin.isatty() and sys.stdout.isatty()
-    with TerminalProgress(output(sys.stderr, colour=True)) as progress:
-        capture = Capture(
-            state=state,
-            report_dir=given.report_dir.absolute(),
-            plan=given.plan,
-            timeout_s=given.timeout,
-            look_timeout_s=given.look_timeout,
-            consent=_ask_plans if asks and state.fix_level is not None else None,
-            confirm=_ask if asks else None,
-            say=say,
-            progress=progress,
-        )
-        result = capture.run()
-    command = shlex.join(["imagegate", "capture", *(word for word in argv if word not in {"--plan", "--yes"})])
-    steps = any(plan.steps for plan in result.plans) and not (given.resume or given.fix or result.interrupted)
-    advice = advise(result, command) if steps else None
-    return finish(result, given.report_dir, next_command=advice, formats=given.format, told=told)
+    with Shielded(lambda: say(PATIENCE)) as shield:
+        with TerminalProgress(output(sys.stderr, colour=True)) as progress:
+            capture = Capture(
+                state=state,
+                report_dir=given.report_dir.absolute(),
+                plan=given.plan,
+                timeout_s=given.timeout,
+                look_timeout_s=given.look_timeout,
+                consent=_ask_plans if asks and state.fix_level is not None else None,
+                confirm=_ask if asks else None,
+                shield=shield,
+                say=say,
+                progress=progress,
+            )
+            result = capture.run()
+        command = shlex.join(["imagegate", "capture", *(word for word in argv if word not in {"--plan", "--yes"})])
+        steps = any(plan.steps for plan in result.plans) and not (given.resume or given.fix or result.interrupted)
+        advice = advise(result, command) if steps else None
+        return finish(result, given.report_dir, shield, next_command=advice, formats=given.format, told=told)
 
 
 def _parser() -> argparse.ArgumentParser:

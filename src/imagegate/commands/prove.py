@@ -26,6 +26,7 @@ from imagegate.report.terminal import render_result
 from imagegate.report.write import write_reports
 from imagegate.result import ExitCode, Result
 from imagegate.runs.naming import FORMS, resolve
+from imagegate.shielded import Shielded
 
 if TYPE_CHECKING:
     from imagegate.policy_model import Policy
@@ -80,22 +81,24 @@ def main(argv: Sequence[str]) -> int:
         return _clean(given)
     if given.image is None:
         raise UsageError("prove: IMAGE must be given (or --clean RUN)")
-    from imagegate.prove import Proof
+    from imagegate.prove import PATIENCE, Proof
     from imagegate.prove_report import again
 
     told = read_notify(given)
     policy = None if given.policy is None else _policy(given)
     clouds = _clouds(given, policy)
-    proof = Proof(
-        image=given.image,
-        boots=_boots(given, policy),
-        clouds=clouds,
-        policy=None if policy is None else policy_info(policy),
-        report_dir=given.report_dir.absolute(),
-        say=say,
-    )
-    say(f"run {proof.run_id}; if it is killed, this removes its servers: {again(proof.run_id, given.report_dir)}")
-    return finish(proof.run(), given.report_dir, formats=given.format, told=told)
+    with Shielded(lambda: say(PATIENCE)) as shield:
+        proof = Proof(
+            image=given.image,
+            boots=_boots(given, policy),
+            clouds=clouds,
+            policy=None if policy is None else policy_info(policy),
+            report_dir=given.report_dir.absolute(),
+            shield=shield,
+            say=say,
+        )
+        say(f"run {proof.run_id}; if it is killed, this removes its servers: {again(proof.run_id, given.report_dir)}")
+        return finish(proof.run(), given.report_dir, shield, formats=given.format, told=told)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -235,13 +238,14 @@ def form(name: str) -> str:
 def finish(
     result: Result,
     report_dir: Path,
+    shield: Shielded,
     *,
     next_command: str | None = None,
     complain: Callable[[str], None] = say,
     formats: Sequence[str] = (),
     told: NotifyOptions = NOBODY,
 ) -> int:
-    """Write the reports and print the result, with what to run next; the exit code."""
+    """Write the reports and print the result, with what to run next; the exit code. Only hooks can be interrupted."""
     code = int(result.exit_code)
     folder: Path | None = None
     try:
@@ -255,7 +259,11 @@ def finish(
     if told.hooks or told.silent:
         from imagegate.notify.run import notify
 
-        notify(document_of(result), told, complain)
+        try:
+            with shield.open(after=shield.pending):
+                notify(document_of(result), told, complain)
+        except KeyboardInterrupt:
+            complain("--notify: interrupted; whether all hooks were told is not known")
     return code
 
 
