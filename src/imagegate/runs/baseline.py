@@ -12,8 +12,9 @@ from imagegate.model import Finding
 from imagegate.report.words import utc
 from imagegate.runs.brief import RunHead, Spot, State, briefs_of
 from imagegate.runs.compare import Changed, Gap, Pair, Place, View, compare, view_of
-from imagegate.runs.history import LATEST, find
+from imagegate.runs.history import Kept, row_of
 from imagegate.runs.index import Index, Problem, Span
+from imagegate.runs.naming import LATEST, resolve
 from imagegate.runs.scan import Say
 from imagegate.runs.store import ask
 
@@ -33,19 +34,14 @@ class Base:
 
 def load_base(folder: Path, name: str, *, policy: str, command: str, say: Say | None = None) -> Base:
     """The run that ``--baseline name`` means. ``latest`` is the last complete one of this policy and command, and may
-    be missing. Raises ``UsageError`` where any other name is that of no run, or of none that ``command`` can be
-    compared with."""
+    be missing. Raises ``UsageError`` where any other name is that of no run."""
 
     def load(index: Index, ignored: Mapping[str, str]) -> Base:
         since = index.open_since(policy)
-        if name == LATEST:
-            rows = index.runs(policy=policy, command=command, complete=True, limit=1)
-            if not rows:
-                return Base(since=since)
-            head = rows[0].head
-        else:
-            head = find(index, ignored, folder, name).head
-        return _loaded(index, head, since)
+        kept = Kept(index, ignored, folder, base=(policy, command))
+        if name == LATEST and kept.latest() is None:
+            return Base(since=since)
+        return _loaded(index, row_of(index, resolve(kept, name)).head, since)
 
     return ask(folder, load, say)
 

@@ -134,6 +134,17 @@ def test_without_a_run_to_compare_with_all_is_new_and_that_is_said(tmp_path: Pat
     assert not (tmp_path / "reports").exists()
 
 
+def test_with_a_tilde_latest_is_the_same_as_without(tmp_path: Path) -> None:
+    """The runs of another policy have no say, though the link names one of them."""
+    one, two, *_ = keep(
+        tmp_path, run(1, {"a/u": "fail"}), run(2, {"a/u": "pass"}), run(3, {}, complete=False), run(4, {}, policy="other")
+    )
+    for name, meant in {"latest": two, "latest~0": two, "latest~1": one, "20261102": one}.items():
+        head = load_base(tmp_path, name, policy="golden", command="audit").head
+        assert head is not None
+        assert head.id == meant, name
+
+
 @pytest.mark.parametrize(("name", "why"), [("nope", "there is no run nope"), ("latest~1", "there are 0 runs")])
 def test_any_other_name_must_be_that_of_a_run(name: str, why: str, tmp_path: Path) -> None:
     keep(tmp_path, run(1, {"a/u": "fail"}))
