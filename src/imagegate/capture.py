@@ -381,6 +381,7 @@ class Capture:
             finally:
                 audit.close()
             self.results.append(judged)
+            write_reports(replace(judged, complete=False), self.report_dir)  # of one image: no audit to compare with
             if judged.interrupted:
                 raise KeyboardInterrupt
             self.image = read_image(region, self.state.image or "")
