@@ -54,6 +54,9 @@ from imagegate.transports.openstack.region import Region
 from imagegate.transports.openstack.servers import get_server
 from imagegate.transports.openstack.transport import OpenStack
 
+PATIENCE = "finishing what is under way"
+"""What somebody is told who interrupts what cannot be interrupted."""
+
 _LOST_S = 30.0
 """How long the catalog may take to show an image whose request got no answer."""
 _AGAIN_S = 1.0
@@ -70,6 +73,7 @@ class Capture:
 
     ``state`` says what is wanted and how far it came. ``plan`` shows everything and does nothing. ``consent`` and
     ``confirm`` ask a person; None where the command line is the consent. ``timeout_s`` is how long the image may take.
+    ``shield``: one that its maker keeps up until the result is reported.
     """
 
     state: State
@@ -80,6 +84,7 @@ class Capture:
     catalog_timeout_s: float = 600.0
     consent: Consent | None = None
     confirm: Confirm | None = None
+    shield: Shielded | None = None
     say: Callable[[str], None] = lambda _: None
     progress: Progress = field(default_factory=Silent)
     started: datetime = field(init=False, default_factory=lambda: datetime.now(UTC))
@@ -91,8 +96,13 @@ class Capture:
     source_gb: int | None = field(init=False, default=None)
     stop: Stop | None = field(init=False, default=None)
     interrupted: bool = field(init=False, default=False)
-    results: list[Result] = field(init=False, default_factory=list)
+    runs: list[Run] = field(init=False, default_factory=list)
     bound: dict[str, str | None] = field(init=False, default_factory=dict)
+
+    @property
+    def results(self) -> list[Result]:
+        """What came of the runs so far, also of one that was interrupted right behind its last step."""
+        return [run.result for run in self.runs if run.result is not None]
 
     @property
     def folder(self) -> Path:
@@ -119,13 +129,16 @@ class Capture:
     def run(self) -> Result:
         """Go as far as it goes. Raises ``UserError`` only while nothing was asked for, and where another process is at
         work on this capture."""
-        self.catalogue = load_catalogue([packaged_root(), *map(Path, self.state.checks_dirs)])
-        self.policy = load_policy(self.state.policy, self.catalogue.checks, today=self.started.date())
-        if self.state.policy_digest not in {"", self.policy.digest}:
-            raise UsageError(f"{self.state.policy} is not what it was when this capture was begun: capture anew")
-        self.state = replace(self.state, policy_digest=self.policy.digest)
-        with contextlib.nullcontext() if self.plan and not self.resumed else self._alone():
-            return self._run()
+        own = Shielded(lambda: self.say(PATIENCE))
+        with own if self.shield is None else contextlib.nullcontext(self.shield) as shield:
+            with shield.open():
+                self.catalogue = load_catalogue([packaged_root(), *map(Path, self.state.checks_dirs)])
+                self.policy = load_policy(self.state.policy, self.catalogue.checks, today=self.started.date())
+            if self.state.policy_digest not in {"", self.policy.digest}:
+                raise UsageError(f"{self.state.policy} is not what it was when this capture was begun: capture anew")
+            self.state = replace(self.state, policy_digest=self.policy.digest)
+            with contextlib.nullcontext() if self.plan and not self.resumed else self._alone():
+                return self._run(shield)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -137,23 +150,22 @@ class Capture:
                 raise UsageError(f"run {self.state.run} was gone on with meanwhile: look at its report, or resume it")
             yield
 
-    def _run(self) -> Result:
-        with Shielded(lambda: self.say("finishing what is under way; once more to give up")) as shield:
-            try:
-                with shield.open():
-                    self._go()
-            except KeyboardInterrupt:
-                self.interrupted = True
-            except Stop as stop:
-                self.stop = stop
-            except (ApiError, RecordError) as error:
-                self.stop = Stop(str(error), self._asked(ExitCode.FIX_FAILED, ExitCode.UNKNOWN))
-            except UserError as error:
-                if self.state.stage in {"gate", "refused"}:
-                    raise
-                self.stop = Stop(str(error), ExitCode.FIX_FAILED)
-            except OSError as error:
-                self.stop = Stop(_unwritten(error, self.folder), self._asked(ExitCode.FIX_FAILED, ExitCode.USAGE))
+    def _run(self, shield: Shielded) -> Result:
+        try:
+            with shield.open():
+                self._go()
+        except KeyboardInterrupt:
+            self.interrupted = True
+        except Stop as stop:
+            self.stop = stop
+        except (ApiError, RecordError) as error:
+            self.stop = Stop(str(error), self._asked(ExitCode.FIX_FAILED, ExitCode.UNKNOWN))
+        except UserError as error:
+            if self.state.stage in {"gate", "refused"}:
+                raise
+            self.stop = Stop(str(error), ExitCode.FIX_FAILED)
+        except OSError as error:
+            self.stop = Stop(_unwritten(error, self.folder), self._asked(ExitCode.FIX_FAILED, ExitCode.USAGE))
         if self.stop is not None and self.state.stage == "gate" and not self.plan:
             self._refuse()
         self.left = left_behind(self.report_dir, self.state)
@@ -380,7 +392,6 @@ class Capture:
                 judged = audit.execute(audit.discover())
             finally:
                 audit.close()
-            self.results.append(judged)
             write_reports(replace(judged, complete=False), self.report_dir)  # of one image: no audit to compare with
             if judged.interrupted:
                 raise KeyboardInterrupt
@@ -412,11 +423,11 @@ class Capture:
         }
         made = Run(Options(**{**said, **more}), progress=self.progress)
         made.run_id = f"{state.run}-{part}" if state.attempt == 1 else f"{state.run}-{part}-{state.attempt}"
+        self.runs.append(made)
         return made
 
     def _keep(self, judged: Result) -> None:
         """The gate's own report: a capture that is gone on with later has but this to show of it."""
-        self.results.append(judged)
         if self.plan:
             return
         path = write_reports(judged, self.report_dir)

@@ -27,8 +27,8 @@ from imagegate.report.lines import Line, line
 from imagegate.report.stored import REPORT
 from imagegate.report.words import plural
 from imagegate.runs.brief import RunHead
-from imagegate.runs.history import LATEST
 from imagegate.runs.index import Index
+from imagegate.runs.naming import LATEST
 from imagegate.runs.scan import UNDO
 from imagegate.undo import GOOD, changes, has_way_back
 

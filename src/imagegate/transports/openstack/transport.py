@@ -78,8 +78,8 @@ class OpenStack:
         for (cloud, key), region in opened.items():
             if isinstance(region, ApiError):
                 lost = CatalogScope(
-                    what="images", cloud=cloud, region=self._spelt[cloud, key], project=None, pages=0, count=0, complete=False,
-                    reason=region.reason, owner=region.fault,
+                    what="images", cloud=cloud, region=self._spelt[cloud, key], project=None, pages=0, count=0,
+                    complete=False, reason=region.reason, owner=region.fault,
                 )  # fmt: skip
                 found.append(lost)
             elif region.also is not None and (cloud, region.name) not in self._listed:
@@ -288,9 +288,10 @@ class OpenStack:
                 self._known.pop(target.key, None)
 
     def close(self) -> None:
-        """Close all connections; idempotent."""
+        """End all connections, those of requests under way included; idempotent."""
         for cloud in self._clouds.values():
-            cloud.session.session.close()
+            cloud.requests.abort()
+            cloud.requests.close()
 
 
 def _folded(only: Mapping[str, Collection[str]] | None) -> dict[str, frozenset[str]]:
