@@ -517,6 +517,18 @@ def test_an_undo_of_a_capture_names_what_can_be_taken_back(patching, capture, tm
     )
 
 
+def test_an_image_that_could_not_be_made_to_comply_says_how_to_go_on(patching, volumes, capture, kit):
+    refused = [kit.Reply(503, {"error": "later"})]
+    volumes.cloud.hooks.insert(0, lambda r: refused.pop() if refused and r.method == "PATCH" else None)
+    result, _, state = capture(policy=patching)
+    assert (result.exit_code, state.stage) == (ExitCode.FIX_FAILED, "done")
+    (line,) = [text for text in result.story.lines if "captured, but not compliant" in text]
+    assert f"imagegate capture --resume {state.run}" in line
+    result, _, state = capture(replace(state, attempt=2))
+    assert result.exit_code is ExitCode.COMPLIANT
+    assert not any("not compliant" in text for text in result.story.lines)
+
+
 def test_an_undo_of_a_capture_that_came_to_nothing_has_nothing_to_take_back(volumes, capture, tmp_path):
     result, _, state = capture(name="silver")
     assert (result.exit_code, state.stage) == (ExitCode.NOTHING, "refused")
