@@ -49,7 +49,20 @@ def crowded() -> Document:
     access.append({**access[0], "id": "d" * 32, "region": "KR2"})
     warnings = [f"warning number {number}" for number in range(12)]
     scope = {**head["scope"], "catalog": catalogs, "warnings": warnings}
-    return Document(head={**head, "scope": scope, "waivers": waivers, "access": access}, findings=findings)
+    more = {"scope": scope, "waivers": waivers, "access": access, "baseline": resolved(findings)}
+    return Document(head={**head, **more}, findings=findings)
+
+
+def resolved(findings: list[Any]) -> dict[str, Any]:
+    """What stood at an earlier run, and was mended after two seconds."""
+    names = ("check", "severity", "fingerprint", "target")
+    parts = {"first_seen": "2026-11-22T09:00:00.000Z", "resolved_after_s": 2.5}
+    return {
+        "run": "20261101T000000Z-aaaa",
+        "finished": "2026-11-01T00:00:00.000Z",
+        "counts": {"new": 0, "changed": 0, "same": 0, "resolved": len(findings)},
+        "resolved": [{**{name: one[name] for name in names}, **parts} for one in findings],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +97,26 @@ def shown(browser: Browser, css: str) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("table", [".catalogs", ".permissions"])
+@pytest.mark.parametrize("table", [".catalogs", ".permissions", ".changes"])
 def test_no_column_is_so_narrow_that_words_are_torn(width: int, table: str, browser: Browser, page: Path) -> None:
     browser.size(width, 900, mobile=width < 500)
     browser.open(page)
     assert browser.all(f"{table} th")
     assert browser.run(TORN, f"{table} th, {table} td") == []
     assert browser.run("return document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_tables_behind_plots_tear_no_words(width: int, browser: Browser, mixed: Path) -> None:
+    browser.size(width, 900, mobile=width < 500)
+    browser.open(mixed)
+    browser.run("for (const one of document.querySelectorAll('#plots details')) one.open = true")
+    browser.wait(
+        "return document.querySelectorAll('.plot.trend td').length && document.querySelectorAll('.plot.share td').length"
+    )
+    assert browser.run(TORN, ".plot.trend th, .plot.trend td, .plot.share th") == []
+    narrow = "return [...document.querySelectorAll('.plot.share td')].filter((one) => one.getBoundingClientRect().width < 80).length"
+    assert browser.run(narrow) == 0
 
 
 def test_many_places_are_folded_and_those_that_were_lost_come_first(browser: Browser, page: Path) -> None:
@@ -114,6 +140,11 @@ def test_places_in_the_coverage_plot_are_named_whole(browser: Browser, page: Pat
     browser.open(page)
     cut = "return [...document.querySelectorAll('.plot.coverage .name')].filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"
     assert browser.run(cut) == []
+
+
+def test_what_was_mended_at_once_took_less_than_a_minute(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    assert set(shown(browser, ".changes td:last-child")) == {"less than a minute"}
 
 
 def test_every_waiver_is_in_the_page(browser: Browser, page: Path) -> None:
@@ -191,6 +222,19 @@ def test_the_share_graph_draws_projects_that_can_use_the_images_it_draws(browser
     assert all(
         project < 100 or project // 10 == 999 - int(name.removeprefix("golden-")) for name, project in numbers.items()
     )
+
+
+@pytest.mark.parametrize(("members", "drawn"), [([], False), (None, True)])
+def test_a_share_graph_of_nothing_is_said_in_words(members: Any, drawn: bool, browser: Browser, tmp_path: Path) -> None:
+    """Members that were not seen are something else than nobody."""
+    made = crowded()
+    access = [{**each, "members": members} for each in made.head["access"]]
+    path = tmp_path / "report.html"
+    document = Document(head={**made.head, "access": access}, findings=[])
+    path.write_text("".join(render(document, Context(language="en"))), encoding="utf-8")
+    browser.open(path)
+    assert bool(browser.all(".plot.share svg[role=img]")) is drawn
+    assert ("No image that was looked at is shared" in browser.one(".plot.share").text) is not drawn
 
 
 def test_a_result_that_asks_for_caution_stands_beside_the_scope(browser: Browser, tmp_path: Path) -> None:

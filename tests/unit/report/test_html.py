@@ -431,6 +431,31 @@ def test_long_lists_of_gaps_are_folded() -> None:
     assert "host-29" in found.text
 
 
+def test_every_target_that_was_not_seen_is_named() -> None:
+    """6 of 8 targets seen: which two were not?"""
+    groups = {text.partition("\n")[0].strip(): text for _, text in case("audit").all("div", **{"class": "unseen"})}
+    text = " ".join(groups.values())
+    assert "web-02" in text, "not reached"
+    assert "win-01" in text, "attested, and not seen all the same"
+    assert "build-01" not in text
+    assert text.count("web-02") == 1, "told once"
+
+
+def test_a_thousand_targets_that_were_not_seen_do_not_fill_the_page() -> None:
+    document = document_of(cases.audit())
+    pattern = next(one for one in document.findings if one["verdict"] == "unknown" and one["attestation"] is None)
+    findings = [
+        {**pattern, "fingerprint": f"{number:016x}", "target": {**pattern["target"], "id": f"{number}", "name": f"gone-{number:04}"}}
+        for number in range(1000)
+    ]  # fmt: skip
+    found = page(Document(head=document.head, findings=findings))
+    text = " ".join(text for _, text in found.all("div", **{"class": "unseen"}))
+    assert "gone-0199" in text
+    assert "gone-0200" not in text
+    assert "and 992 more" in text
+    assert "and 800 more" in text
+
+
 def test_a_report_of_an_older_version_renders() -> None:
     """Everything that the schema does not require may be missing."""
     head = dict(document_of(cases.audit()).head)

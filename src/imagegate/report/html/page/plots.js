@@ -244,9 +244,9 @@ function trendTable(runs) {
       h(
         "tr",
         null,
-        h("td", { class: "mono" }, one.run),
+        h("td", { class: "mono nowrap" }, one.run),
         h("td", { class: "nowrap" }, time(one.finished)),
-        h("td", { class: "num" }, one.exit, one.complete ? "" : ` (${t("plots.run-incomplete")})`),
+        h("td", { class: "num nowrap" }, one.exit, one.complete ? "" : ` (${t("plots.run-incomplete")})`),
         [...HEAD.severities].reverse().map((name) => h("td", { class: "num" }, number(one.standing[name]))),
         h("td", { class: "num" }, number(one.unknown)),
       ),

@@ -4,6 +4,8 @@ const DRAWN = 14;
 
 function sharePlot() {
   const { images, projects, edges } = HEAD.share;
+  if (!edges.length && !images.some((one) => one.unseen))
+    return figure("share", t("plots.share-desc"), h("p", { class: "fine" }, t("plots.share-none")));
   const left = images.slice(0, DRAWN);
   const reached = reachedBy(left.length, edges);
   const right = reached.map((project) => projects[project]);
