@@ -14,8 +14,8 @@ The order, and what holds between the steps:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,12 +25,13 @@ from imagegate.capture_foresee import foresee, the_way
 from imagegate.capture_image import CALL_S, Reached, Wait, find_image, read_image, service_of
 from imagegate.capture_left import LeftBehind, left_behind
 from imagegate.capture_report import tell
-from imagegate.capture_state import State, write_state
+from imagegate.capture_state import LOCK, State, read_state, write_state
 from imagegate.capturing import MARK, Stop, Way, birth, changed, fit, foreseen, rules_for, standing
 from imagegate.catalogue import Catalogue, load_catalogue, packaged_root
 from imagegate.engine import Engine
 from imagegate.errors import UsageError, UserError
 from imagegate.judge import Pair, judge
+from imagegate.locks import hold_run
 from imagegate.model import Level, Observation, Probe, Seen, Source, Target, Unseen
 from imagegate.options import Options
 from imagegate.policy import load_policy
@@ -109,6 +110,11 @@ class Capture:
         return self.report_dir / self.state.run
 
     @property
+    def report_id(self) -> str:
+        """Whose report this is: that of a run is not replaced by what would be done if it was gone on with."""
+        return f"{self.state.run}-plan" if self.plan and self.resumed else self.state.run
+
+    @property
     def resumed(self) -> bool:
         """Whether this is another attempt at a capture that did not come to its end."""
         return self.state.attempt > 1
@@ -121,18 +127,30 @@ class Capture:
         return self.state.stage not in {"gate", "refused"} or self.interrupted or self.plan or bool(self.left.changed)
 
     def run(self) -> Result:
-        """Go as far as it goes. Raises ``UserError`` only while nothing was asked for."""
+        """Go as far as it goes. Raises ``UserError`` only while nothing was asked for, and where another process is at
+        work on this capture."""
         own = Shielded(lambda: self.say(PATIENCE))
-        with own if self.shield is None else nullcontext(self.shield) as shield:
-            return self._run(shield)
+        with own if self.shield is None else contextlib.nullcontext(self.shield) as shield:
+            with shield.open():
+                self.catalogue = load_catalogue([packaged_root(), *map(Path, self.state.checks_dirs)])
+                self.policy = load_policy(self.state.policy, self.catalogue.checks, today=self.started.date())
+            if self.state.policy_digest not in {"", self.policy.digest}:
+                raise UsageError(f"{self.state.policy} is not what it was when this capture was begun: capture anew")
+            self.state = replace(self.state, policy_digest=self.policy.digest)
+            with contextlib.nullcontext() if self.plan and not self.resumed else self._alone():
+                return self._run(shield)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two processes that go on with one capture could ask for two images."""
+        with hold_run(self.folder, LOCK, why="where a capture notes how far it came") as holder:
+            if holder is not None:
+                raise UsageError(f"run {self.state.run} is still at work ({holder}): wait until it has ended")
+            if self.resumed and read_state(self.folder).attempt >= self.state.attempt:
+                raise UsageError(f"run {self.state.run} was gone on with meanwhile: look at its report, or resume it")
+            yield
 
     def _run(self, shield: Shielded) -> Result:
-        with shield.open():
-            self.catalogue = load_catalogue([packaged_root(), *map(Path, self.state.checks_dirs)])
-            self.policy = load_policy(self.state.policy, self.catalogue.checks, today=self.started.date())
-        if self.state.policy_digest not in {"", self.policy.digest}:
-            raise UsageError(f"{self.state.policy} is not what it was when this capture was begun: capture anew")
-        self.state = replace(self.state, policy_digest=self.policy.digest)
         try:
             with shield.open():
                 self._go()
@@ -146,8 +164,10 @@ class Capture:
             if self.state.stage in {"gate", "refused"}:
                 raise
             self.stop = Stop(str(error), ExitCode.FIX_FAILED)
+        except OSError as error:
+            self.stop = Stop(_unwritten(error, self.folder), self._asked(ExitCode.FIX_FAILED, ExitCode.USAGE))
         if self.stop is not None and self.state.stage == "gate" and not self.plan:
-            self._reach("refused")
+            self._refuse()
         self.left = left_behind(self.report_dir, self.state)
         return tell(self)
 
@@ -156,9 +176,17 @@ class Capture:
 
     def _reach(self, stage: str, **more: Any) -> None:
         """Write down what is certain from now on, before anything follows."""
-        self.state = replace(self.state, stage=stage, **more)
+        state = replace(self.state, stage=stage, **more)
         if not self.plan:
-            write_state(self.folder, self.state)
+            write_state(self.folder, state)
+        self.state = state
+
+    def _refuse(self) -> None:
+        """Where that cannot be written, the stage on disk is the gate still: a resume begins with it either way."""
+        try:
+            self._reach("refused")
+        except OSError as error:
+            self.say(_unwritten(error, self.folder))
 
     def _go(self) -> None:
         if self.resumed and self.plan:
@@ -330,7 +358,8 @@ class Capture:
         ident = ident or find_image(region, self.state, _LOST_S, self.say)
         if ident is None:
             raise Stop("whether the image was made is not known: the catalog does not show it", ExitCode.FIX_FAILED)
-        self._reach("made", image=ident)
+        self.state = replace(self.state, image=ident)  # known to whoever reads this, even if it cannot be written down
+        self._reach("made")
 
     def _resume_asking(self) -> None:
         """A run that was killed while it asked: the catalog tells whether the image was made."""
@@ -404,6 +433,10 @@ class Capture:
         gate = {"run": judged.run_id, "exit_code": int(judged.exit_code), "report": f"{path.name}/report.json"}
         self.state = replace(self.state, gate=gate)
         write_state(self.folder, self.state)
+
+
+def _unwritten(error: OSError, folder: Path) -> str:
+    return f"how far it came cannot be written down: {error.filename or folder}: {error.strerror or error}"
 
 
 def begin(**wanted: Any) -> State:

@@ -39,11 +39,11 @@ def tell(capture: Capture) -> Result:
         facts.update(result.facts)
         before.update(result.facts_before)
     return Result(
-        run_id=capture.state.run,
+        run_id=capture.report_id,
         command="capture",
         started=capture.started,
         finished=datetime.now(UTC),
-        complete=all(result.complete for result in results) and capture.state.stage == "done",
+        complete=all(result.complete for result in results) and capture.state.stage == "done" and not capture.plan,
         interrupted=capture.interrupted or any(result.interrupted for result in results),
         policy=policy_info(policy),
         checks_digest=capture.catalogue.digest,

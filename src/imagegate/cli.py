@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from imagegate.patient import patient_stdout
+from imagegate.patient import open_closed_streams, patient_stdout
 
 USAGE = 4
 INTERRUPTED = 2
@@ -76,6 +76,7 @@ _COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    open_closed_streams()
     try:
         with patient_stdout() as out:
             code = _dispatch(words)

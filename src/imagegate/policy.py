@@ -28,7 +28,7 @@ from imagegate.policy_model import (
 from imagegate.policy_schema import FixFile, LimitsFile, PolicyFile, ScopeFile, policy_schema, requirable
 from imagegate.selectors import Selector, parse_selector
 from imagegate.strict_yaml import Mapping as MappingNode
-from imagegate.strict_yaml import Node, Scalar, Sequence, examine, nearest, parse, read_bytes, read_text
+from imagegate.strict_yaml import Node, Scalar, Sequence, day_at, examine, nearest, parse, read_bytes, read_text
 
 __all__ = [
     "Attestation",
@@ -63,20 +63,21 @@ def load_policy(path: str | Path, checks: Mapping[str, Check], *, today: date) -
 
 def read_policy(data: bytes, path: str | Path, checks: Mapping[str, Check], *, today: date) -> Policy:
     """The policy that the bytes of a file say, like ``load_policy``; ``path`` names it."""
-    root = parse(read_text(path, data), str(path))
+    mistakes: list[Mistake] = []
+    root = parse(read_text(path, data), str(path), twice=mistakes)
     shape = examine(root, PolicyFile)
-    reader = _Reader(root, checks)
+    reader = _Reader(root, checks, mistakes)
     rules = tuple(reader.rules())
     fleet = tuple(reader.fleet())
     waivers = tuple(reader.selectors("waivers"))
     attestations = tuple(reader.selectors("attestations"))
     reader.never_fixed()
+    reader.days(today)
     if isinstance(shape, list):
-        raise InputErrors(str(path), sorted({*shape, *reader.mistakes}))
+        raise InputErrors(str(path), sorted({*shape, *mistakes}))
+    if mistakes:
+        raise InputErrors(str(path), sorted(set(mistakes)))
     limits, fix, scope = shape.limits or LimitsFile(), shape.fix or FixFile(), shape.scope or ScopeFile()
-    reader.days(shape, limits.waiver_days, today)
-    if reader.mistakes:
-        raise InputErrors(str(path), sorted(set(reader.mistakes)))
     return Policy(
         path=str(path),
         name=shape.policy,
@@ -118,8 +119,8 @@ class _Reader:
     It copes with any tree, so that its mistakes can be reported beside those of the shape.
     """
 
-    def __init__(self, root: Node, checks: Mapping[str, Check]) -> None:
-        self.mistakes: list[Mistake] = []
+    def __init__(self, root: Node, checks: Mapping[str, Check], mistakes: list[Mistake]) -> None:
+        self.mistakes = mistakes
         self._root = root
         self._checks = checks
 
@@ -176,20 +177,24 @@ class _Reader:
             if isinstance(item, Scalar) and item.value is not None and item.text not in self._checks:
                 self.mistakes.append(item.mistake(f'unknown check "{item.text}"{self._nearest(item.text)}'))
 
-    def days(self, shape: PolicyFile, waiver_days: int, today: date) -> None:
-        """Looks at the days of waivers and attestations; the shape must be right."""
-        for waiver, item in zip(shape.waivers or (), self._items("waivers"), strict=True):
-            ahead = (waiver.until - today).days
-            if ahead > waiver_days:
+    def days(self, today: date) -> None:
+        """Looks at the days of waivers and attestations, those that are days."""
+        section = self._section("limits")
+        given = examine(section, LimitsFile) if isinstance(section, MappingNode) else LimitsFile()
+        waiver_days = (LimitsFile() if isinstance(given, list) else given).waiver_days
+        for item in self._items("waivers"):
+            until = day_at(item.get("until"))
+            if until is not None and (ahead := (until - today).days) > waiver_days:
                 last = today + timedelta(days=waiver_days)
-                words = f"{waiver.until} is {ahead} days ahead; limits.waiver_days allows {waiver_days}: {last} at most"
+                words = f"{until} is {ahead} days ahead; limits.waiver_days allows {waiver_days}: {last} at most"
                 self._at(item, "until", words)
-        for word, item in zip(shape.attestations or (), self._items("attestations"), strict=True):
-            if word.until < word.on:
-                self._at(item, "until", f"{word.until} is before the day of the attestation, {word.on}")
+        for item in self._items("attestations"):
+            on, until = day_at(item.get("on")), day_at(item.get("until"))
+            if on is not None and until is not None and until < on:
+                self._at(item, "until", f"{until} is before the day of the attestation, {on}")
             # somewhere on earth it may be tomorrow already
-            if word.on > today + timedelta(days=1):
-                self._at(item, "on", f"{word.on} is still to come: nothing can be attested ahead")
+            if on is not None and on > today + timedelta(days=1):
+                self._at(item, "on", f"{on} is still to come: nothing can be attested ahead")
 
     def _required(self, key: Scalar, value: Node, selector: Selector | None) -> Required | None:
         check = self._known(key, selector)

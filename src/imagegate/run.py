@@ -159,7 +159,8 @@ class Run:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"--record-facts {path}: {error.strerror}") from error
-        if path.is_dir() or not os.access(path.parent, os.W_OK):
+        place = path if path.exists() and not path.is_file() else path.parent
+        if path.is_dir() or not os.access(place, os.W_OK):
             raise UsageError(f"--record-facts {path}: cannot be written")
 
     def _replay(self) -> list[Transport]:

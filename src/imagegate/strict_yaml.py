@@ -33,6 +33,7 @@ __all__ = [
     "Node",
     "Scalar",
     "Sequence",
+    "day_at",
     "examine",
     "nearest",
     "parse",
@@ -58,6 +59,16 @@ def _iso_day(value: object) -> object:
 
 Day = Annotated[date, BeforeValidator(_iso_day)]
 """A calendar day, written as 2027-03-31 and in no other way (a plain ``date`` would take seconds since 1970)."""
+
+
+def day_at(node: Node | None) -> date | None:
+    """The day that stands there, None if there is none."""
+    try:
+        value = _iso_day(node.value) if isinstance(node, Scalar) else None
+    except (ValueError, PydanticCustomError):
+        return None
+    return value if isinstance(value, date) else None
+
 
 Key = str | int
 Place = tuple[int, int]

@@ -145,6 +145,7 @@ class _Composer:
     """Makes the tree of one document, without recursion."""
 
     mistakes: list[Mistake] = field(default_factory=list)
+    twice: list[Mistake] = field(default_factory=list)
     stack: list[_Open] = field(default_factory=list)
     anchors: dict[str, tuple[Node, int, int] | None] = field(default_factory=dict)
     nodes: int = 0
@@ -245,16 +246,17 @@ class _Composer:
                 self.mistakes.append(key.mistake("a key is missing before “:”"))
             elif key.text in seen:
                 first = seen[key.text].line
-                self.mistakes.append(key.mistake(f'the key "{_short(key.text)}" is given twice, first in line {first}'))
+                self.twice.append(key.mistake(f'the key "{_short(key.text)}" is given twice, first in line {first}'))
             else:
                 seen[key.text] = key
                 yield key, value
 
 
-def parse(text: str, path: str) -> Node:
+def parse(text: str, path: str, *, twice: list[Mistake] | None = None) -> Node:
     """The tree of the YAML document in ``text``; ``path`` names it in messages.
 
-    Raises InputErrors: the first syntax error, or all tags, duplicate keys and the like.
+    Raises InputErrors: the first syntax error, or all tags, duplicate keys and the like. With ``twice``, duplicate keys
+    are added to it instead; the first of them is the one in the tree.
     """
     composer = _Composer()
     try:
@@ -262,14 +264,17 @@ def parse(text: str, path: str) -> Node:
             for event in YAML(typ="safe", pure=True).parse(text):
                 composer.take(event)
     except Refused as refused:
-        raise InputErrors(path, [*composer.mistakes, refused.mistake]) from None
+        raise InputErrors(path, [*composer.mistakes, *composer.twice, refused.mistake]) from None
     except _PARSER_FAULTS as error:
-        raise InputErrors(path, [*composer.mistakes, _syntax(error, text, composer.last)]) from None
+        fault = _syntax(error, text, composer.last)
+        raise InputErrors(path, [*composer.mistakes, *composer.twice, fault]) from None
     root = composer.root
     if root is None or (isinstance(root, Scalar) and root.plain and not root.text):
         raise InputErrors(path, [Mistake(line=0, column=0, message="the file is empty")])
-    if composer.mistakes:
-        raise InputErrors(path, composer.mistakes)
+    if composer.mistakes or (composer.twice and twice is None):
+        raise InputErrors(path, [*composer.mistakes, *composer.twice])
+    if twice is not None:
+        twice += composer.twice
     return root
 
 

@@ -57,3 +57,22 @@ def test_a_reader_that_has_seen_enough():
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(60) in {0, 2}  # 0: it was quicker than we were
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_stream_that_was_closed_before_we_began_is_nowhere(number, tmp_path):
+    """As some schedulers start their jobs; pytest itself asks its stdout whether it is a terminal."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "policy: empty\nversion: 1\nrules:\n  - for: {instance: {}}\n    require: {linux-machine-id-reset: }\n"
+    )
+    words = ["audit", "--policy", str(policy), "--report-dir", str(tmp_path / "reports")]
+    command = [sys.executable, "-c", MAIN, *words]
+    done = subprocess.run(
+        [sys.executable, "-c", f"import os; os.close({number}); os.execv({command[0]!r}, {command!r})"],
+        capture_output=True, text=True, check=False, timeout=60,
+        env={name: value for name, value in os.environ.items() if not name.startswith("OS_")},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (5, "")
+    assert bool(done.stdout) is (number != 1)
+    assert (tmp_path / "reports" / "latest" / "report.json").is_file()

@@ -301,6 +301,27 @@ fix: {never: [zzz]}
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        # days, beside a mistake of the shape
+        (waiver(until="2027-11-24").replace("version: 3", "versoin: 3"), [(1, 1), (2, 1), (11, 12)]),
+        (attestation(on="2026-11-24", until="2026-11-19", by=None), [(7, 5), (10, 9), (11, 12), ]),
+        # limits that are themselves wrong stand for the usual ones
+        (waiver(until="2027-11-24") + "limits: {waiver_days: many}\n", [(11, 12), (12, 23)]),
+        # keys that are given twice, beside all other kinds of mistake: the first one counts
+        (
+            "policy: golden\npolicy: Golden\nversoin: 3\n" + waiver(until="2027-11-24", check="nothing")[len(HEAD):],
+            [(1, 1), (2, 1), (3, 1), (8, 12), (12, 12)],
+        ),
+    ],
+)  # fmt: skip
+def test_no_mistake_hides_another(load, text, places):
+    with pytest.raises(InputErrors) as caught:
+        load(text)
+    assert [(m.line, m.column) for m in caught.value.mistakes] == places
+
+
 def test_days_at_their_limits(load):
     assert load(waiver(until="2027-11-23")).waivers
     assert load(waiver(until="2001-01-01")).waivers

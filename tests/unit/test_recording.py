@@ -128,7 +128,7 @@ def test_another_file_is_no_recording_and_the_message_names_it(tmp_path, text, w
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(tmp_path):
-    with pytest.raises(UsageError, match="nowhere"):
+    with pytest.raises(UsageError, match=r"nowhere: cannot be read: No such file or directory$"):
         read_recording(tmp_path / "nowhere")
 
 

@@ -111,7 +111,23 @@ def _ours(given: _Words, option: Option, value: str | None, queue: Iterator[str]
         if value is None or value.startswith("--"):
             given.problems.append(f"--{option.name} needs a value: --{option.name} {option.attributes['metavar']}")
             return
+    if wrong := _wrong(option, value):
+        given.problems.append(f"--{option.name} {value}: must be {wrong}")
     given.ours.append((option, value))
+
+
+def _wrong(option: Option, value: str) -> str | None:
+    """What ``value`` must be and is not. pytest would say so too, but as itself, with its usage and its settings."""
+    *most, last = option.attributes.get("choices", ("", ""))
+    if last and value not in {*most, last}:
+        return f"{', '.join(most)} or {last}"
+    kind = option.attributes.get("type")
+    try:
+        if kind is not None:
+            kind(value)
+    except ValueError:
+        return "a whole number" if kind is int else "a number"
+    return None
 
 
 def _is_pytests(name: str) -> bool:

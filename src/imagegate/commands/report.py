@@ -11,6 +11,7 @@ from pathlib import Path
 
 from imagegate.cli import USAGE, nearest, usage_error
 from imagegate.commands.history import asked
+from imagegate.durable import output_file
 from imagegate.errors import UsageError
 from imagegate.notify.arguments import add_notify, read_notify
 from imagegate.notify.hooks import NotifyOptions
@@ -19,7 +20,7 @@ from imagegate.report.language import LANGUAGES, from_locale
 from imagegate.report.past import Context
 from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.report.stored import REPORT, Document, ReportError, read_report
-from imagegate.report.write import with_past, write_file, write_formats
+from imagegate.report.write import with_past, write_formats
 from imagegate.runs.history import find
 from imagegate.runs.naming import FORMS, LATEST
 from imagegate.runs.shelves import is_run
@@ -118,7 +119,8 @@ def _warn(text: str) -> None:
 
 def _out(path: Path | None, chunks: Iterable[str]) -> None:
     if path is not None:
-        write_file(path, chunks)
+        with output_file(path) as file:
+            file.writelines(chunks)
         return
     for chunk in chunks:
         sys.stdout.write(chunk)

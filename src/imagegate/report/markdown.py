@@ -28,7 +28,7 @@ from imagegate.report.records import (
 )
 from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.report.stored import Document
-from imagegate.report.words import plural
+from imagegate.report.words import plural, rules_named
 
 LIMIT = 1_000_000
 """Bytes of UTF-8."""
@@ -136,7 +136,8 @@ def _scope(head: Mapping[str, Any]) -> Iterator[str]:
     if scope["deselected"]:
         yield f"- **not complete**: {plural(scope['deselected'], 'pair')} deselected"
     if scope["rules_without_targets"]:
-        yield f"- rules without targets: {', '.join(map(str, scope['rules_without_targets']))}"
+        places = [rule["lines"] for rule in head["policy"].get("rules", ())]
+        yield f"- rules without targets: {rules_named(scope['rules_without_targets'], places)}"
     yield from _few(
         [f"**verification turned off**: {inert_text(text, TEXT_LIMIT)}" for text in scope.get("relaxed", ())]
     )

@@ -120,7 +120,8 @@ def _former(base: Base, pair: Pair, gap: Gap, now: datetime) -> Former:
     after = None
     if span is not None and gap is Gap.IN_ORDER:
         until = now if span.until is None else datetime.fromisoformat(span.until)
-        after = (until - datetime.fromisoformat(span.since)).total_seconds()
+        since = datetime.fromisoformat(span.since)
+        after = (until - since).total_seconds() if since <= until else None  # else a clock went back
     return Former(
         check=pair[0],
         severity=fail.severity,

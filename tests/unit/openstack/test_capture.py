@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 import pytest
 
 from imagegate.capture import Capture, begin
-from imagegate.capture_state import read_state
+from imagegate.capture_state import read_state, write_state
 from imagegate.errors import UsageError
 from imagegate.probes.identity import BootFact
 from imagegate.report import junit
@@ -403,6 +404,76 @@ def test_an_interrupt_says_what_exists_and_a_resume_finishes_it(volumes, capture
     assert (result.exit_code, state.stage) == (ExitCode.COMPLIANT, "done")
     assert len(volumes.bodies) == 1
     assert story["gate"]["exit_code"] == 0
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "line"),
+    [
+        ("gate", 4, ""),
+        ("asking", 4, ""),
+        ("made", 11, "image {} exists"),
+        ("active", 11, "image {} exists"),
+        ("done", 11, "image {} exists"),
+    ],
+)
+def test_a_full_disk_ends_a_capture_that_says_what_exists_and_goes_on(  # noqa: PLR0917
+    volumes, capture, monkeypatch, stage, code, line
+):
+    """What cannot be written down is not begun; what was begun is named, and found again by the resume."""
+
+    def full(folder, state):
+        if state.stage == stage:
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+        write_state(folder, state)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("imagegate.capture.write_state", full)
+        result, story, state = capture()
+    assert int(result.exit_code) == code, result.story.lines
+    assert "cannot be written down" in story["stopped"]
+    assert "No space left on device" in story["stopped"]
+    made = [image for image in volumes.cloud.images if image["name"] == NAME]
+    assert len(made) == len(volumes.bodies) == (code == 11)
+    if code == 4:
+        assert "the image was asked for; whether it was made is not known yet" not in result.story.lines
+        return
+    assert line.format(made[0]["id"]) in result.story.lines
+    assert any(text.startswith("go on: ") for text in result.story.lines)
+    result, story, state = capture(replace(state, attempt=2))
+    assert (result.exit_code, state.stage) == (ExitCode.COMPLIANT, "done")
+    assert len(volumes.bodies) == 1
+
+
+def test_nobody_goes_on_with_a_capture_that_is_still_at_work(volumes, capture, tmp_path):
+    """Two processes would ask for two images. What has ended is gone on with by one of them only."""
+    refused = []
+
+    def meddle(text):
+        if text.startswith("capturing "):
+            [folder] = (path.parent for path in (tmp_path / "reports").glob("*/capture.json"))
+            for plan in (False, True):
+                with pytest.raises(UsageError, match=r"is still at work \(process \d+ on ") as error:
+                    capture(replace(read_state(folder), attempt=2), plan=plan)
+                refused.append(str(error.value))
+
+    result, _, state = capture(say=meddle)
+    assert result.exit_code is ExitCode.COMPLIANT
+    assert len(refused) == 2
+    assert len(volumes.bodies) == 1
+    assert capture(replace(state, attempt=2))[0].exit_code is ExitCode.COMPLIANT
+    with pytest.raises(UsageError, match="gone on with meanwhile"):
+        capture(replace(state, attempt=2))
+    assert len(volumes.bodies) == 1
+
+
+def test_a_plan_to_go_on_does_not_take_the_place_of_what_was_reported(volumes, capture):
+    result, _, state = capture()
+    assert (result.run_id, len(result.findings)) == (state.run, 4)
+    planned, _, after = capture(replace(state, attempt=2), plan=True)
+    assert (planned.run_id, planned.complete) == (f"{state.run}-plan", False)
+    assert after == state
+    again, _, _ = capture(replace(state, attempt=2))
+    assert again.run_id == state.run
 
 
 def test_a_resume_under_another_policy_is_refused(volumes, capture):

@@ -1,12 +1,16 @@
 """What a misbehaving cloud does to the scope: incomplete with a reason, never an empty catalog."""
 
 import dataclasses
+import os
+import signal
+import threading
+import time
 
 import pytest
 
 from imagegate.errors import UsageError
-from imagegate.model import Kind, Seen
-from imagegate.probes import FLAVOR, IMAGE, SERVER
+from imagegate.model import Kind, Seen, Unseen
+from imagegate.probes import FLAVOR, IMAGE, MEMBERS, SERVER
 
 
 def scopes(found):
@@ -158,6 +162,46 @@ def test_server_that_hangs(cloud, make_transport, kit, how):
     cloud.on(lambda request: kit.Reply(json={"images": []}, **how) if request.path.endswith("/v2/images") else None)
     found = transport.discover({"fake": ["KR1"]}, what=["images"])
     assert scopes(found)["KR1", "images"].reason
+
+
+@pytest.mark.parametrize("place", ["/v3/auth/tokens", "/v2/images", "/servers/detail"])
+def test_an_interrupt_gives_up_requests_that_nobody_answers(cloud, make_transport, kit, place):
+    transport = make_transport(dataclasses.replace(kit.QUICK, read_s=600, token_s=600, catalog_s=600))
+    cloud.on(lambda request: kit.Reply(hang_s=600) if request.path.endswith(place) else None)
+
+    def interrupt():
+        while not any(request.path.endswith(place) for request in cloud.log):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            transport.discover({"fake": ["KR1"]})
+    finally:
+        thread.join()
+        signal.signal(signal.SIGINT, before)
+    assert not [one.name for one in threading.enumerate() if one.name.startswith("imagegate-openstack")]
+
+
+def test_the_end_of_the_transport_gives_up_looks_that_nobody_answers(cloud, make_transport, kit):
+    transport = make_transport(dataclasses.replace(kit.QUICK, read_s=600))
+    cloud.image(visibility="shared")
+    (target,) = transport.discover({"fake": ["KR1"]}, what=["images"]).targets
+    cloud.on(lambda request: kit.Reply(hang_s=600) if request.path.endswith("/members") else None)
+
+    def end():
+        while not cloud.sent("GET", "/members"):
+            time.sleep(0.01)
+        transport.close()
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    seen = transport.look(target, [MEMBERS], timeout_s=600, fresh=False).observation(MEMBERS)
+    thread.join()
+    assert isinstance(seen, Unseen)
 
 
 def test_largest_page_that_the_server_grants(cloud, make_transport, kit):

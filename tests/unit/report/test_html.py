@@ -26,7 +26,7 @@ from imagegate.report.stored import Document, document_of
 from imagegate.result import ExitCode, Story
 
 PAGE = files("imagegate.report.html").joinpath("page")
-VOID = {"meta", "link", "rect", "path", "circle", "line", "br", "img", "input"}
+VOID = {"meta", "wbr", "link", "rect", "path", "circle", "line", "br", "img", "input"}
 
 
 class Page(HTMLParser):
@@ -369,7 +369,7 @@ def test_a_baseline_without_a_run_to_compare_with() -> None:
         "resolved": [],
     }
     [(_, text)] = page(headed(baseline=baseline)).all("section", **{"aria-labelledby": "baseline"})
-    assert "There was no run to compare with." in text
+    assert "There was no complete run to compare with." in text
 
 
 def test_the_story_of_a_capture() -> None:

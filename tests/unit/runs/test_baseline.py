@@ -84,6 +84,13 @@ def test_time_to_fix_ends_with_the_first_run_that_saw_it_in_order(tmp_path: Path
     assert [each.resolved_after_s for each in made.baseline.resolved] == [86_400.0]
 
 
+def test_a_clock_that_went_back_tells_no_time_to_fix(tmp_path: Path) -> None:
+    keep(tmp_path, run(9, {"a/u": "fail"}))
+    made = compared(tmp_path, run(2, {"a/u": "pass"}))
+    assert made.baseline is not None
+    assert [each.resolved_after_s for each in made.baseline.resolved] == [None]
+
+
 def test_a_problem_that_came_back_is_first_seen_when_it_came_back(tmp_path: Path) -> None:
     first, *_ = keep(tmp_path, run(1, {"a/u": "fail"}), run(2, {"a/u": "pass"}), run(3, {"a/u": "fail"}))
     assert changes(compared(tmp_path, run(5, {"a/u": "fail"}), name=first)) == {"a/u": ("same", False, DAY(4))}

@@ -26,7 +26,10 @@ FIRST = 50
 """So many findings are in the page itself, for viewers that run no scripts."""
 
 ROWS = 200
-"""So many rows of waivers, attestations and what was resolved are shown."""
+"""So many rows of waivers, attestations and what was resolved are shown at first; the rest is folded."""
+
+PLACES = 16
+"""So many lists of images and servers are shown at first, those that are not complete before the others."""
 
 _GAPS = 8
 _NOTHING = "-"
@@ -95,7 +98,9 @@ def context(head: Mapping[str, Any], made: Encoded, language: str) -> dict[str, 
         "command": say.known("command", run["command"]),
         "selected": targets["selected"],
         "seen": targets["seen"],
-        "gap_groups": list(_gaps(whole["scope"], say)),
+        "places": _by_need(whole["scope"]["catalog"]),
+        "places_cap": PLACES,
+        "gap_groups": list(_gaps(whole, say)),
         "tone": _TONES.get(run["exit_code"], "caution") if run["complete"] or run["exit_code"] else "caution",
         "meaning": meaning(run, say),
         "notes": list(_notes(run, say)),
@@ -126,6 +131,11 @@ def _whole(head: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
+def _by_need(catalogs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As they are where all are shown; else what is not complete first, so that it is never folded."""
+    return sorted(catalogs, key=lambda one: bool(one["complete"])) if len(catalogs) > PLACES else catalogs
+
+
 def meaning(run: Mapping[str, Any], say: Say) -> Markup | str:
     """The exit code in words. What a command says in words of its own stays as it is."""
     said = run.get("meaning")
@@ -152,13 +162,20 @@ def _notes(run: Mapping[str, Any], say: Say) -> Iterator[Markup]:
         yield say("result.max-unknown", n=run["max_unknown"])
 
 
-def _gaps(scope: Mapping[str, Any], say: Say) -> Iterator[dict[str, Any]]:
+def _gaps(whole: Mapping[str, Any], say: Say) -> Iterator[dict[str, Any]]:
     """What was not seen, and why: a label and lines of (name, text)."""
+    scope = whole["scope"]
     lost = [
         (f"{one['cloud']}/{one['region']}", one.get("reason") or "") for one in scope["catalog"] if not one["complete"]
     ]
     left = scope["deselected"]
-    strict = say("scope.strict-rules") if scope.get("strict_rules") else ""
+    rules = whole["policy"].get("rules") or ()
+
+    def place(number: int) -> Markup:
+        lines = rules[number]["lines"].values() if number < len(rules) else ()
+        line = [say("detail.rule-line", n=min(lines))] if lines else []
+        return Markup(", ").join([*line, *([say("scope.strict-rules")] if scope.get("strict_rules") else [])])
+
     groups: list[tuple[str, str, list[tuple[Any, Any]]]] = [
         ("lost", "unseen", lost),
         ("unreachable", "unseen", [(one["target"], one["reason"]) for one in scope["unreachable"]]),
@@ -169,7 +186,7 @@ def _gaps(scope: Mapping[str, Any], say: Say) -> Iterator[dict[str, Any]]:
         ("owed", "unseen", [("", text) for text in scope.get("owed") or ()]),
         ("relaxed", "note", [("", text) for text in scope.get("relaxed") or ()]),
         ("warnings", "note", [("", text) for text in scope.get("warnings") or ()]),
-        ("rules", "note", [(say("scope.rule", n=number), strict) for number in scope["rules_without_targets"]]),
+        ("rules", "note", [(say("scope.rule", n=number), place(number)) for number in scope["rules_without_targets"]]),
     ]
     for name, tone, lines in groups:
         if lines:

@@ -30,6 +30,7 @@ class Cloud:
     auth_url: str
     interface: str
     session: Session = field(repr=False)
+    requests: PooledSession = field(repr=False)
     project: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -63,7 +64,7 @@ def _open(config: Any, name: str, limits: Limits, counter: Counter) -> Cloud:
         raise UsageError(f"cloud {name}: interface must be public, internal or admin")
     session.redirect = False
     session.timeout = limits.token_s
-    session.session = PooledSession(counter, limits.concurrency)
+    session.session = pooled = PooledSession(counter, limits.concurrency)
     if session.verify is False:
         notes.append(f"cloud {name}: TLS certificates are not verified (verify: false)")
     return Cloud(
@@ -71,6 +72,7 @@ def _open(config: Any, name: str, limits: Limits, counter: Counter) -> Cloud:
         auth_url=_without_login(str(getattr(session.auth, "auth_url", None) or "(no auth_url)")),
         interface=interface,
         session=session,
+        requests=pooled,
         project=_project(region.config.get("auth")),
         warnings=tuple(notes),
     )

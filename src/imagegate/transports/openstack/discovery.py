@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from imagegate.errors import Owner
@@ -84,11 +85,15 @@ def survey(
     only where the service catalog has them. With ``listed`` False the lists themselves are not read.
 
     All clouds and regions at once, in so many threads as the limits allow requests to one cloud; a region's lists begin
-    as soon as its own login is there, however long another cloud takes over its own.
+    as soon as its own login is there, however long another cloud takes over its own. A KeyboardInterrupt ends the
+    requests under way and goes on.
     """
     deadline = Deadline.after(limits.catalog_s)
     found = Survey()
-    with ThreadPoolExecutor(max_workers=limits.concurrency, thread_name_prefix="imagegate-openstack") as pool:
+    with (
+        ThreadPoolExecutor(max_workers=limits.concurrency, thread_name_prefix="imagegate-openstack") as pool,
+        _awaited(clouds.values(), pool),
+    ):
         logins = {pool.submit(log_in, cloud, limits=limits, deadline=deadline): name for name, cloud in clouds.items()}
         views: dict[str, _View] = {}
         for done in as_completed(logins):
@@ -113,6 +118,18 @@ def survey(
         if listed:
             _finish(found, [each for view in ordered for each in view.started], what, deadline)
     return found
+
+
+@contextmanager
+def _awaited(clouds: Collection[Cloud], pool: Executor) -> Iterator[None]:
+    """What ends this early, Ctrl-C above all, ends the requests under way: nobody waits for their answers any more."""
+    try:
+        yield
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for cloud in clouds:
+            cloud.requests.abort()
+        raise
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from keystoneauth1 import exceptions as ksa
 from keystoneauth1.session import TCPKeepAliveAdapter
 from requests.structures import CaseInsensitiveDict
+
+from imagegate.transports.cutting import Pool, Sockets, TlsPool
 
 
 class Counter:
@@ -35,8 +39,13 @@ class PooledSession(requests.Session):
         super().__init__()
         self.auth = _nothing_more
         self._settings: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._sockets = Sockets()
         for scheme in ("http://", "https://"):
-            self.mount(scheme, _CountingAdapter(counter, concurrency))
+            self.mount(scheme, _CountingAdapter(counter, concurrency, self._sockets))
+
+    def abort(self) -> None:
+        """End the requests under way, from another thread, and refuse all further ones; idempotent."""
+        self._sockets.cut()
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """As in requests, with the session's headers and nothing else of the session."""
@@ -77,13 +86,31 @@ class PooledSession(requests.Session):
 
 
 class _CountingAdapter(TCPKeepAliveAdapter):
-    """Counts every request, those for tokens and retries included."""
+    """Counts every request, those for tokens and retries included, on connections that can be cut."""
 
-    def __init__(self, counter: Counter, concurrency: int) -> None:
+    def __init__(self, counter: Counter, concurrency: int, sockets: Sockets) -> None:
         self._counter = counter
+        self._sockets = sockets
         super().__init__(pool_maxsize=concurrency)
 
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self._watch(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        self._watch(manager)
+        return manager
+
+    def _watch(self, manager: Any) -> None:
+        pools = {"http": Pool, "https": TlsPool}
+        manager.pool_classes_by_scheme = {
+            scheme: partial(pool, opened=self._sockets.add) for scheme, pool in pools.items()
+        }
+
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        if self._sockets.ended:
+            raise ksa.ClientException("the run was interrupted")
         self._counter.add()
         return super().send(*args, **kwargs)
 

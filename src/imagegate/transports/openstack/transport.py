@@ -286,9 +286,10 @@ class OpenStack:
                 self._known.pop(target.key, None)
 
     def close(self) -> None:
-        """Close all connections; idempotent."""
+        """End all connections, those of requests under way included; idempotent."""
         for cloud in self._clouds.values():
-            cloud.session.session.close()
+            cloud.requests.abort()
+            cloud.requests.close()
 
 
 def _folded(only: Mapping[str, Collection[str]] | None) -> dict[str, frozenset[str]]:

@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -22,12 +22,12 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 from winrm.transport import Transport
 
 from imagegate.inventory import Host
+from imagegate.transports.cutting import Pool, TlsConnection, TlsPool
 
 PORTS: Mapping[str, int] = {"http": 5985, "https": 5986}
 MAX_ANSWER = 4 << 20
@@ -37,8 +37,6 @@ _CONNECT_S = 10.0
 _CHUNK = 1 << 16
 _ENVELOPE = "{http://www.w3.org/2003/05/soap-envelope}Envelope"
 _PAGE = re.compile(rb"\s*<(?:!doctype\s+)?html\b", re.IGNORECASE)
-
-Opened = Callable[[socket.socket], None]
 
 
 class Unacceptable(Exception):
@@ -67,35 +65,15 @@ class _Answer(requests.Response):
             yield chunk
 
 
-class _Connection(HTTPConnection):
-    def __init__(self, *args: Any, opened: Opened, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self._opened = opened
-
-    def connect(self) -> None:
-        super().connect()
-        self._opened(self.sock)
-
-
-class _TlsConnection(HTTPSConnection):
+class _TlsConnection(TlsConnection):
     """``is_verified`` is what makes urllib3 warn at each request; the report says it once, of each host."""
-
-    def __init__(self, *args: Any, opened: Opened, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self._opened = opened
 
     def connect(self) -> None:
         super().connect()
         self.is_verified = True
-        if self.sock is not None:
-            self._opened(self.sock)
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(HTTPSConnectionPool):
+class _TlsPool(TlsPool):
     ConnectionCls = _TlsConnection
 
 
@@ -119,7 +97,7 @@ class Wire(HTTPAdapter):
         self._pool: HTTPConnectionPool = (
             _TlsPool(host.address, port, maxsize=1, ssl_context=_trust(host), opened=self._opened)
             if host.scheme == "https"
-            else _Pool(host.address, port, maxsize=1, opened=self._opened)
+            else Pool(host.address, port, maxsize=1, opened=self._opened)
         )
         super().__init__()
 
