@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from imagegate.capture_state import FILE as CAPTURE
+from imagegate.capture_state import LOCK as CAPTURE_LOCK
 from imagegate.capture_state import read_state
 from imagegate.errors import UserError
 from imagegate.journal import JOURNAL
@@ -32,7 +33,17 @@ from imagegate.runs.undos import UndoHead, read_undos, taken_back
 from imagegate.undo import changes, has_way_back
 
 _OURS = frozenset(
-    {*ALWAYS.values(), *(form.file for form in FORMATS.values()), JOURNAL, CAPTURE, PROVE, PROVE_LOCK, UNDO, "undo.txt"}
+    {
+        *ALWAYS.values(),
+        *(form.file for form in FORMATS.values()),
+        JOURNAL,
+        CAPTURE,
+        CAPTURE_LOCK,
+        PROVE,
+        PROVE_LOCK,
+        UNDO,
+        "undo.txt",
+    }
 )
 _TEMPORARY = re.compile(r"\.[a-z]+\.[a-z]+\.[0-9a-f]{8}(\.tmp)?")
 """What a process that was killed while it wrote left behind."""

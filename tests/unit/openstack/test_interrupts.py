@@ -6,12 +6,14 @@ import importlib
 import itertools
 import json
 import signal
+import threading
 
 import pytest
 from tests.unit.openstack.test_capture import NAME, POLICY, volumes  # noqa: F401 - a fixture
 from tests.unit.openstack.test_prove import Guests, fact, nova  # noqa: F401 - likewise
 
 from imagegate.cli import main
+from imagegate.runs import retention
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 
@@ -132,7 +134,7 @@ def prove(nova, told, monkeypatch):  # noqa: F811
     guests = Guests(a=fact(1), b=fact(2))
     monkeypatch.setattr("imagegate.transports.guests.Guests", guests)
     argv = ["prove", "golden", "--cloud", "fake", "--region", "KR1", "--flavor", "f-1", "--address-from", "metadata:ip"]
-    return lambda: told(*argv)
+    return lambda *more: told(*argv, *more)
 
 
 @pytest.mark.parametrize("number", BOTH)
@@ -157,3 +159,28 @@ def test_the_second_signal_of_a_removal_leaves_behind_what_is_there_and_names_it
     assert code == 11
     assert [one["id"] for one in report["prove"]["left"]].count(left["id"]) == 1
     assert "once more to leave it behind" in shown.err
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_hooks_that_do_not_answer_are_what_a_signal_ends(prove, monkeypatch, number):
+    done = threading.Event()
+
+    def deliver(*_):
+        signal.pthread_kill(threading.main_thread().ident, number)
+        done.wait(30)
+
+    monkeypatch.setenv("HOOK", "https://hooks.example.com/x")
+    monkeypatch.setattr("imagegate.notify.run.deliver", deliver)
+    code, _, shown = prove("--notify", "json:env:HOOK", "--notify-on", "always")
+    done.set()
+    assert code == 0
+    assert ": interrupted" in shown.err.splitlines()[-1]
+
+
+def test_what_captures_and_proofs_leave_is_known_to_retention(capture, prove, tmp_path):
+    """A file that it does not know is taken for somebody's, and keeps the run for ever."""
+    assert [run()[0] for run in (capture, prove)] == [0, 0]
+    folders = [each for each in (tmp_path / "reports").glob("*Z-*") if not each.is_symlink()]
+    names = {path.name for folder in folders for path in folder.iterdir()}
+    assert names - retention._OURS == set()
+    assert {"capture.json", "prove.json", "report.json"} <= names

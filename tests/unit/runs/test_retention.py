@@ -175,9 +175,11 @@ def torn(folder: Path) -> None:
 
 
 def capture(stage: str) -> Callable[[Path], None]:
-    return lambda folder: write_state(
-        folder, State(run=folder.name, stage=stage, instance="x", name="y", policy="p", policy_digest="d")
-    )
+    def put(folder: Path) -> None:
+        write_state(folder, State(run=folder.name, stage=stage, instance="x", name="y", policy="p", policy_digest="d"))
+        (folder / "capture.lock").write_text("")
+
+    return put
 
 
 def proof(*, gone: bool) -> Callable[[Path], None]:
