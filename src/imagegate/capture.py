@@ -392,6 +392,7 @@ class Capture:
                 judged = audit.execute(audit.discover())
             finally:
                 audit.close()
+            write_reports(replace(judged, complete=False), self.report_dir)  # of one image: no audit to compare with
             if judged.interrupted:
                 raise KeyboardInterrupt
             self.image = read_image(region, self.state.image or "")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from imagegate.patient import open_closed_streams, patient_stdout
+from imagegate import surroundings
+from imagegate.patient import patient_stdout
 
 USAGE = 4
 INTERRUPTED = 2
 INTERNAL = 3
+
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
+"""What the system says of a file or folder that the user should have named otherwise, or have the rights to."""
 
 _HELP = """\
 usage: imagegate COMMAND ...
@@ -76,7 +82,7 @@ _COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    open_closed_streams()
+    surroundings.complete()
     try:
         with patient_stdout() as out:
             code = _dispatch(words)
@@ -126,11 +132,19 @@ def _run(command: Command, rest: Sequence[str]) -> int:
         return USAGE if error.owner is Owner.USER else INTERNAL
     except (BrokenPipeError, SystemExit):
         raise
+    except OSError as error:
+        if error.errno not in _FORBIDDEN or error.filename is None:
+            return _internal()
+        return usage_error(f"{os.fsdecode(error.filename)}: {error.strerror}")
     except Exception:  # noqa: BLE001 - Python's own exit code for it is 1, which here means that a fail stands
-        from traceback import print_exc
+        return _internal()
 
-        print_exc()
-        return INTERNAL
+
+def _internal() -> int:
+    from traceback import print_exc
+
+    print_exc()
+    return INTERNAL
 
 
 def available() -> Mapping[str, Command]:

@@ -52,7 +52,8 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
 
 def write_whole(folder: Path, name: str, record: Mapping[str, Any]) -> None:
-    """Put ``record`` into ``folder``/``name`` as JSON, in place of what is there; on disk (fsync) on return.
+    """Put ``record`` into ``folder``/``name`` as JSON, in place of what is there; on disk (fsync) on return. ``folder``
+    is that of a run.
 
     ``OSError`` if it cannot be, and then the one before it is still there.
     """
@@ -61,8 +62,14 @@ def write_whole(folder: Path, name: str, record: Mapping[str, Any]) -> None:
     with replacing(path) as file:
         json.dump(record, file, indent=1)
         file.write("\n")
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_folders(folder)
+
+
+def sync_folders(run: Path) -> None:
+    """Put on disk (fsync) what lies in the folder of a run, and that folder itself in the one of all runs."""
+    for folder in (run, run.parent):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

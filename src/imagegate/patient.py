@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 
@@ -28,16 +27,6 @@ class Patient(io.FileIO):
                 self.lost = error
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
             return len(data)
-
-
-def open_closed_streams() -> None:
-    """Let what was closed before the process began lead to nowhere, in place of None and of the next file to be opened.
-
-    Lowest first, since that is the number the system gives to the next one.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the end
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from imagegate import surroundings
 from imagegate.errors import UserError
 from imagegate.judge import Pair
 from imagegate.model import Facts, Finding
@@ -53,6 +54,7 @@ class Gate:
     """One run of imagegate inside one run of pytest."""
 
     def __init__(self, config: pytest.Config) -> None:
+        surroundings.complete()
         self._config = config
         self._options = run_options(config)
         self._notify = notifications(config)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from imagegate.capture_left import not_undone
 from imagegate.engine import Engine, Settings
 from imagegate.errors import UsageError
 from imagegate.evidence import EvidenceStore
@@ -170,6 +171,8 @@ class Undo:
 
     def _history(self) -> History:
         path = self.run_folder / JOURNAL
+        if not path.exists() and (why := not_undone(self.report_dir, self.run_folder.name)) is not None:
+            raise UsageError(why)
         return read_journal(path) if path.exists() else History(path=path)
 
     def _is_meant(self, entry: Entry) -> bool:

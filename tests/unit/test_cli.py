@@ -101,6 +101,22 @@ def test_help_of_a_command_explains_all_options(command, capsys):
         assert name in text
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["capture", "web-01", "--name", "golden", "--policy", "policy.yaml", "--report-dir", "policy.yaml"],
+        ["demo", "--folder", "policy.yaml/demo"],
+        ["sandbox", "status"],
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_told_without_a_traceback(words, place):
+    done = run(*words, code=4, env={**os.environ, "IMAGEGATE_CACHE_DIR": str(place / "policy.yaml" / "cache")})
+    *_, last = done.stderr.splitlines()
+    assert last.startswith("ERROR: ")
+    assert last.endswith(": Not a directory")
+    assert "policy.yaml/" in last
+
+
 def test_checks_lists_and_explains(capsys):
     assert cli.main(["checks"]) == 0
     assert re.search(rf"^{CHECK} +high +sometimes +The image is protected", capsys.readouterr().out, re.MULTILINE)

@@ -76,3 +76,13 @@ def test_a_stream_that_was_closed_before_we_began_is_nowhere(number, tmp_path):
     assert (done.returncode, done.stderr) == (5, "")
     assert bool(done.stdout) is (number != 1)
     assert (tmp_path / "reports" / "latest" / "report.json").is_file()
+
+
+def test_a_user_that_the_system_does_not_know_and_that_has_no_home(tmp_path):
+    """As containers are run with; openstacksdk looks for its files at home, whichever file it is told to read."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("policy: p\nversion: 1\nrules:\n  - for: {image: {}}\n    require: {catalog-image-protected: }\n")
+    homeless = "import os, pwd\nos.environ.pop('HOME', None)\ndef getpwuid(uid): raise KeyError(uid)\npwd.getpwuid = getpwuid"
+    done = run("audit", "--policy", str(policy), "--cloud", "nowhere", before=homeless)
+    assert done.returncode == 4
+    assert "unknown cloud 'nowhere'" in done.stderr

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +88,20 @@ def test_a_record_replaces_the_one_before(tmp_path):
     with replacing(tmp_path / "plain") as file:
         file.write("x")
     assert stat.S_IMODE((tmp_path / "plain").stat().st_mode) & 0o133 == 0
+
+
+def test_the_file_its_folder_and_the_folder_of_all_runs_are_on_disk(tmp_path, monkeypatch):
+    """A capture that is killed by a power cut is gone on with by what lies there: the folder of the run is new, too."""
+    synced = []
+    real = os.fsync
+
+    def noted(descriptor):
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    folder = tmp_path / "reports" / "run-1"
+    write_whole(folder, "state.json", {"stage": "asking"})
+    assert synced[0].startswith(".state.json.")
+    assert synced[1:] == ["run-1", "reports"]
+    assert [path.name for path in folder.iterdir()] == ["state.json"]

@@ -284,10 +284,21 @@ def test_write_with_no_connection(cloud, transport, only):
     seen = look(transport, target, IMAGE)
     cloud.server.shutdown()
     cloud.server.server_close()
-    transport.close()
+    for one in transport._clouds.values():  # no connection is left over
+        one.requests.close()
     with pytest.raises(StepError, match="Connection refused") as caught:
         transport.apply(target, protect(target), seen, timeout_s=1)
     assert caught.value.changed is False, "nothing was sent"
+
+
+def test_write_after_the_end(cloud, transport, only):
+    target = only()
+    seen = look(transport, target, IMAGE)
+    transport.close()
+    with pytest.raises(StepError, match="the connections to the cloud were ended before") as caught:
+        transport.apply(target, protect(target), seen, timeout_s=1)
+    assert caught.value.changed is False, "nothing was sent"
+    assert not cloud.sent("PATCH", target.id)
 
 
 def test_write_without_a_token(cloud, transport, only, kit):

@@ -38,6 +38,13 @@ class ApiError(TargetError):
         super().__init__(reason)
 
 
+class Ended(ksa.ClientException):
+    """A request that was not sent: the connections to the cloud had been ended."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing was sent: the connections to the cloud were ended before")
+
+
 def failure(error: ksa.ClientException) -> ApiError:
     """An exception of keystoneauth1 as an ApiError."""
     reason = explain(error)
@@ -49,7 +56,7 @@ def failure(error: ksa.ClientException) -> ApiError:
     return ApiError(
         reason,
         passing=isinstance(error, ksa.RetriableConnectionFailure),
-        executed=not _never_connected(error),
+        executed=not (isinstance(error, Ended) or _never_connected(error)),
     )
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from keystoneauth1 import exceptions as ksa
 from keystoneauth1.session import TCPKeepAliveAdapter
 from requests.structures import CaseInsensitiveDict
 
 from imagegate.transports.cutting import Pool, Sockets, TlsPool
+from imagegate.transports.openstack.failures import Ended
 
 
 class Counter:
@@ -110,7 +110,7 @@ class _CountingAdapter(TCPKeepAliveAdapter):
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         if self._sockets.ended:
-            raise ksa.ClientException("the run was interrupted")
+            raise Ended
         self._counter.add()
         return super().send(*args, **kwargs)
 
