@@ -12,7 +12,7 @@ fi
 set -f
 IFS=$'\r\n' # lists are split at line ends, and nowhere else
 words=(--policy="${IMAGEGATE_POLICY:?the input policy is required}" --report-dir="$reports")
-words+=(--format=sarif --format=markdown --format=github)
+words+=(--format=html --format=sarif --format=markdown --format=github)
 command=audit
 for name in ${IMAGEGATE_CLOUD:-}; do words+=(--cloud="$name"); done
 for name in ${IMAGEGATE_INVENTORY:-}; do words+=(--inventory="$name"); done

@@ -14,7 +14,8 @@ The order, and what holds between the steps:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +25,13 @@ from imagegate.capture_foresee import foresee, the_way
 from imagegate.capture_image import CALL_S, Reached, Wait, find_image, read_image, service_of
 from imagegate.capture_left import LeftBehind, left_behind
 from imagegate.capture_report import tell
-from imagegate.capture_state import State, write_state
+from imagegate.capture_state import LOCK, State, read_state, write_state
 from imagegate.capturing import MARK, Stop, Way, birth, changed, fit, foreseen, rules_for, standing
 from imagegate.catalogue import Catalogue, load_catalogue, packaged_root
 from imagegate.engine import Engine
 from imagegate.errors import UsageError, UserError
 from imagegate.judge import Pair, judge
+from imagegate.locks import hold_run
 from imagegate.model import Level, Observation, Probe, Seen, Source, Target, Unseen
 from imagegate.options import Options
 from imagegate.policy import load_policy
@@ -52,6 +54,9 @@ from imagegate.transports.openstack.region import Region
 from imagegate.transports.openstack.servers import get_server
 from imagegate.transports.openstack.transport import OpenStack
 
+PATIENCE = "finishing what is under way"
+"""What somebody is told who interrupts what cannot be interrupted."""
+
 _LOST_S = 30.0
 """How long the catalog may take to show an image whose request got no answer."""
 _AGAIN_S = 1.0
@@ -68,6 +73,7 @@ class Capture:
 
     ``state`` says what is wanted and how far it came. ``plan`` shows everything and does nothing. ``consent`` and
     ``confirm`` ask a person; None where the command line is the consent. ``timeout_s`` is how long the image may take.
+    ``shield``: one that its maker keeps up until the result is reported.
     """
 
     state: State
@@ -78,6 +84,7 @@ class Capture:
     catalog_timeout_s: float = 600.0
     consent: Consent | None = None
     confirm: Confirm | None = None
+    shield: Shielded | None = None
     say: Callable[[str], None] = lambda _: None
     progress: Progress = field(default_factory=Silent)
     started: datetime = field(init=False, default_factory=lambda: datetime.now(UTC))
@@ -89,13 +96,23 @@ class Capture:
     source_gb: int | None = field(init=False, default=None)
     stop: Stop | None = field(init=False, default=None)
     interrupted: bool = field(init=False, default=False)
-    results: list[Result] = field(init=False, default_factory=list)
+    runs: list[Run] = field(init=False, default_factory=list)
     bound: dict[str, str | None] = field(init=False, default_factory=dict)
+
+    @property
+    def results(self) -> list[Result]:
+        """What came of the runs so far, also of one that was interrupted right behind its last step."""
+        return [run.result for run in self.runs if run.result is not None]
 
     @property
     def folder(self) -> Path:
         """Where the report and the state are."""
         return self.report_dir / self.state.run
+
+    @property
+    def report_id(self) -> str:
+        """Whose report this is: that of a run is not replaced by what would be done if it was gone on with."""
+        return f"{self.state.run}-plan" if self.plan and self.resumed else self.state.run
 
     @property
     def resumed(self) -> bool:
@@ -110,28 +127,47 @@ class Capture:
         return self.state.stage not in {"gate", "refused"} or self.interrupted or self.plan or bool(self.left.changed)
 
     def run(self) -> Result:
-        """Go as far as it goes. Raises ``UserError`` only while nothing was asked for."""
-        self.catalogue = load_catalogue([packaged_root(), *map(Path, self.state.checks_dirs)])
-        self.policy = load_policy(self.state.policy, self.catalogue.checks, today=self.started.date())
-        if self.state.policy_digest not in {"", self.policy.digest}:
-            raise UsageError(f"{self.state.policy} is not what it was when this capture was begun: capture anew")
-        self.state = replace(self.state, policy_digest=self.policy.digest)
-        with Shielded(lambda: self.say("finishing what is under way; once more to give up")) as shield:
-            try:
-                with shield.open():
-                    self._go()
-            except KeyboardInterrupt:
-                self.interrupted = True
-            except Stop as stop:
-                self.stop = stop
-            except (ApiError, RecordError) as error:
-                self.stop = Stop(str(error), self._asked(ExitCode.FIX_FAILED, ExitCode.UNKNOWN))
-            except UserError as error:
-                if self.state.stage in {"gate", "refused"}:
-                    raise
-                self.stop = Stop(str(error), ExitCode.FIX_FAILED)
+        """Go as far as it goes. Raises ``UserError`` only while nothing was asked for, and where another process is at
+        work on this capture."""
+        own = Shielded(lambda: self.say(PATIENCE))
+        with own if self.shield is None else contextlib.nullcontext(self.shield) as shield:
+            with shield.open():
+                self.catalogue = load_catalogue([packaged_root(), *map(Path, self.state.checks_dirs)])
+                self.policy = load_policy(self.state.policy, self.catalogue.checks, today=self.started.date())
+            if self.state.policy_digest not in {"", self.policy.digest}:
+                raise UsageError(f"{self.state.policy} is not what it was when this capture was begun: capture anew")
+            self.state = replace(self.state, policy_digest=self.policy.digest)
+            with contextlib.nullcontext() if self.plan and not self.resumed else self._alone():
+                return self._run(shield)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two processes that go on with one capture could ask for two images."""
+        with hold_run(self.folder, LOCK, why="where a capture notes how far it came") as holder:
+            if holder is not None:
+                raise UsageError(f"run {self.state.run} is still at work ({holder}): wait until it has ended")
+            if self.resumed and read_state(self.folder).attempt >= self.state.attempt:
+                raise UsageError(f"run {self.state.run} was gone on with meanwhile: look at its report, or resume it")
+            yield
+
+    def _run(self, shield: Shielded) -> Result:
+        try:
+            with shield.open():
+                self._go()
+        except KeyboardInterrupt:
+            self.interrupted = True
+        except Stop as stop:
+            self.stop = stop
+        except (ApiError, RecordError) as error:
+            self.stop = Stop(str(error), self._asked(ExitCode.FIX_FAILED, ExitCode.UNKNOWN))
+        except UserError as error:
+            if self.state.stage in {"gate", "refused"}:
+                raise
+            self.stop = Stop(str(error), ExitCode.FIX_FAILED)
+        except OSError as error:
+            self.stop = Stop(_unwritten(error, self.folder), self._asked(ExitCode.FIX_FAILED, ExitCode.USAGE))
         if self.stop is not None and self.state.stage == "gate" and not self.plan:
-            self._reach("refused")
+            self._refuse()
         self.left = left_behind(self.report_dir, self.state)
         return tell(self)
 
@@ -140,9 +176,17 @@ class Capture:
 
     def _reach(self, stage: str, **more: Any) -> None:
         """Write down what is certain from now on, before anything follows."""
-        self.state = replace(self.state, stage=stage, **more)
+        state = replace(self.state, stage=stage, **more)
         if not self.plan:
-            write_state(self.folder, self.state)
+            write_state(self.folder, state)
+        self.state = state
+
+    def _refuse(self) -> None:
+        """Where that cannot be written, the stage on disk is the gate still: a resume begins with it either way."""
+        try:
+            self._reach("refused")
+        except OSError as error:
+            self.say(_unwritten(error, self.folder))
 
     def _go(self) -> None:
         if self.resumed and self.plan:
@@ -314,7 +358,8 @@ class Capture:
         ident = ident or find_image(region, self.state, _LOST_S, self.say)
         if ident is None:
             raise Stop("whether the image was made is not known: the catalog does not show it", ExitCode.FIX_FAILED)
-        self._reach("made", image=ident)
+        self.state = replace(self.state, image=ident)  # known to whoever reads this, even if it cannot be written down
+        self._reach("made")
 
     def _resume_asking(self) -> None:
         """A run that was killed while it asked: the catalog tells whether the image was made."""
@@ -347,7 +392,7 @@ class Capture:
                 judged = audit.execute(audit.discover())
             finally:
                 audit.close()
-            self.results.append(judged)
+            write_reports(replace(judged, complete=False), self.report_dir)  # of one image: no audit to compare with
             if judged.interrupted:
                 raise KeyboardInterrupt
             self.image = read_image(region, self.state.image or "")
@@ -378,17 +423,21 @@ class Capture:
         }
         made = Run(Options(**{**said, **more}), progress=self.progress)
         made.run_id = f"{state.run}-{part}" if state.attempt == 1 else f"{state.run}-{part}-{state.attempt}"
+        self.runs.append(made)
         return made
 
     def _keep(self, judged: Result) -> None:
         """The gate's own report: a capture that is gone on with later has but this to show of it."""
-        self.results.append(judged)
         if self.plan:
             return
         path = write_reports(judged, self.report_dir)
         gate = {"run": judged.run_id, "exit_code": int(judged.exit_code), "report": f"{path.name}/report.json"}
         self.state = replace(self.state, gate=gate)
         write_state(self.folder, self.state)
+
+
+def _unwritten(error: OSError, folder: Path) -> str:
+    return f"how far it came cannot be written down: {error.filename or folder}: {error.strerror or error}"
 
 
 def begin(**wanted: Any) -> State:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from imagegate.capture_state import State
+from imagegate.capture_state import FILE, State, read_state
 from imagegate.journal_reader import Entry, JournalError, journals, read_journal
 from imagegate.probes.image import ImageFact
 from imagegate.steps.copy import CopyImage
@@ -52,6 +52,18 @@ def left_behind(report_dir: Path, state: State) -> LeftBehind:
         for number, path in _journals(report_dir, f"{state.run}-{part}"):
             left = _with(left, path, gate=part == "gate", stale=part == "gate" and number <= judged)
     return left
+
+
+def not_undone(report_dir: Path, run: str) -> str | None:
+    """Why an undo of ``run`` would take nothing back though it was a capture that changed something; None else."""
+    if not (report_dir / run / FILE).exists():
+        return None
+    state = read_state(report_dir / run)
+    parts = [path.parent.name for part in ("image", "gate") for _, path in _journals(report_dir, f"{run}-{part}")[::-1]]
+    changes = f"what it changed is taken back with {', then '.join(parts)}" if parts else "it changed nothing else"
+    if state.image is not None:
+        return f"{run} is a capture: it made the image {state.image}, which no undo deletes; {changes}"
+    return f"{run} is a capture: {changes}" if parts else None
 
 
 def _journals(report_dir: Path, name: str) -> list[tuple[int, Path]]:

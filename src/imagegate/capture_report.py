@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from imagegate.capture_left import how_to_go_on
+from imagegate.capture_left import again, how_to_go_on
 from imagegate.model import Facts
 from imagegate.permissions import together
 from imagegate.policy_info import policy_info
@@ -39,11 +39,11 @@ def tell(capture: Capture) -> Result:
         facts.update(result.facts)
         before.update(result.facts_before)
     return Result(
-        run_id=capture.state.run,
+        run_id=capture.report_id,
         command="capture",
         started=capture.started,
         finished=datetime.now(UTC),
-        complete=all(result.complete for result in results) and capture.state.stage == "done",
+        complete=all(result.complete for result in results) and capture.state.stage == "done" and not capture.plan,
         interrupted=capture.interrupted or any(result.interrupted for result in results),
         policy=policy_info(policy),
         checks_digest=capture.catalogue.digest,
@@ -151,5 +151,8 @@ def _lines(capture: Capture) -> Iterator[str]:
         yield used_of(state.root)
     if capture.stop is not None:
         yield f"stopped: {capture.stop.reason}"
+    if state.stage == "done" and capture.results and capture.results[-1].exit_code is not ExitCode.COMPLIANT:
+        command = again(state, capture.report_dir)
+        yield f"captured, but not compliant: put right what stands, then this tries and looks again: {command}"
     if capture.unfinished:
         yield from how_to_go_on(state, capture.left, image, capture.report_dir)

@@ -13,6 +13,8 @@ active     its data is there; it may not comply with the policy yet
 done       all was done and judged
 refused    nothing was asked for, and nothing will be
 =========  ========================================================================================
+
+``capture.lock`` beside it is locked (``flock``) by the process that is at work, and by nobody when that was killed.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from imagegate.durable import write_whole
 from imagegate.errors import UsageError
 
 FILE = "capture.json"
+LOCK = "capture.lock"
 FORMAT = 1
 STAGES = ("gate", "asking", "made", "active", "done", "refused")
 

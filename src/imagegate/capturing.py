@@ -12,7 +12,10 @@ from imagegate.errors import TargetError
 from imagegate.judge import Pair
 from imagegate.model import Facts, Finding, Kind, Probe, Seen, Target, Verdict
 from imagegate.policy_model import Policy, select
+from imagegate.probes.answer_file import AnswerFile
 from imagegate.probes.file import File
+from imagegate.probes.fstab import FstabProbe
+from imagegate.probes.proxy import ProxyProbe
 from imagegate.probes.server import SERVER, FlavorFact, ServerFact
 from imagegate.probes.volume import VolumeFact
 from imagegate.probes.windows_file import WindowsFile
@@ -21,6 +24,10 @@ from imagegate.result import ExitCode
 ROOT_DEVICE = "/dev/vda"
 MARK = "imagegate_capture"
 """The property of images that are made through the compute API; its value is the run's id."""
+
+
+_FILES = (File, FstabProbe, ProxyProbe, WindowsFile, AnswerFile)
+"""The probes that read files of a guest."""
 
 
 class Way(StrEnum):
@@ -129,7 +136,7 @@ def changed(before: Facts, now: Facts) -> list[str]:
 
 
 def _binds(probe: Probe[Any]) -> bool:
-    return probe == SERVER or isinstance(probe, File | WindowsFile)
+    return probe == SERVER or isinstance(probe, _FILES)
 
 
 def standing(findings: Sequence[Finding]) -> list[str]:

@@ -89,6 +89,16 @@ class Engine:
         at have no facts and are judged unknown.
         """
         wanted = probes_by_target(pairs)
+        try:
+            self._look(pairs, wanted)
+        except BaseException:
+            self.cancelled.set()
+            for key in wanted:
+                if key not in self.facts:
+                    self.facts[key] = all_unseen(wanted[key][1], INTERRUPTED, Owner.USER)
+            raise
+
+    def _look(self, pairs: Sequence[Pair], wanted: Mapping[str, tuple[Target, tuple[Probe[Any], ...]]]) -> None:
         self.progress.looking(len(wanted))
         needed = {probe for pair in pairs for probe in pair.check.needs}
         eyes = self._eyes
@@ -107,9 +117,6 @@ class Engine:
                 self.cancelled.set()
                 executor.shutdown(wait=False, cancel_futures=True)
                 self.close()
-                for key in far:
-                    if key not in self.facts:
-                        self.facts[key] = all_unseen(wanted[key][1], INTERRUPTED, Owner.USER)
                 raise
 
     def _look_afar(self, target: Target, probes: Collection[Probe[Any]]) -> Facts:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from imagegate.codec import dump_facts, dump_step
+from imagegate.durable import sync_folders
 from imagegate.model import Facts, Step, Target
 
 FORMAT = 1
@@ -113,8 +114,7 @@ def append(path: Path, line: Mapping[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     if new:
-        for folder in (path.parent, path.parent.parent):
-            _sync_folder(folder)
+        sync_folders(path.parent)
 
 
 def _drop_torn_end(file: IO[bytes]) -> None:
@@ -126,14 +126,6 @@ def _drop_torn_end(file: IO[bytes]) -> None:
         file.seek(0)
         file.truncate(file.read().rfind(b"\n") + 1)
         file.seek(0, os.SEEK_END)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _target(target: Target) -> dict[str, Any]:

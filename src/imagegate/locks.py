@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from imagegate.errors import StepRefused
+from imagegate.errors import StepRefused, UsageError
 from imagegate.model import Target
 from imagegate.progress import Progress, Silent
 
@@ -94,6 +94,30 @@ class Locks:
         }  # fmt: skip
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(note).encode(), 0)
+
+
+@contextlib.contextmanager
+def hold_run(folder: Path, name: str, *, why: str) -> Iterator[str | None]:
+    """Hold the file ``name`` in the folder of a run; yields None, or who holds it: then it is not held here.
+
+    A killed process holds nothing. ``UsageError`` where the folder cannot be written; ``why`` says what is kept there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written, {why}: {error}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield os.pread(descriptor, _LONGEST_NOTE, 0).decode("utf-8", "replace").strip() or "another process"
+            return
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        yield None
+    finally:
+        os.close(descriptor)
 
 
 def _try(path: Path) -> tuple[int | None, str]:

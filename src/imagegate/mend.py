@@ -151,11 +151,15 @@ def write(
 ) -> Facts:
     """Carry out one step: intent on disk, ``begun`` told its number, the write, the wait for its effect, the result.
 
-    ``owes`` and ``restores`` go into the journal. Returns what was seen when the effect showed.
+    ``owes`` and ``restores`` go into the journal. Returns what was seen when the effect showed. What ``restores`` is
+    carried out also where the journal cannot be written: that it is owed stands there already.
     """
     try:
         number = hands.journal.intent(target, step, before, owes=owes, restores=restores)
     except OSError as error:
+        if restores is not None:
+            hands.apply(step, before)
+            return _wait(step, hands)
         raise StepRefused(f"{step.subject}: nothing was written, since the journal cannot be: {error}") from error
     if begun is not None:
         begun(number)

@@ -135,8 +135,8 @@ def make_plan(target: Target, findings: Collection[Finding], seen: Facts, grant:
     steps is: half a fix is no fix (steps for a person excepted). What nobody but a person can see, and nobody attested,
     gets the steps for a person that its check has. The power is not taken from a guest that is still to be changed.
     What is refused only for the sake of something that other checks mend first is planned on what those leave behind.
-    Equal steps of several checks are done once. Steps are ordered by phase; each expects what the steps before it leave
-    behind.
+    Steps of several checks that do the same are one, for all their reasons. Steps are ordered by phase; each expects
+    what the steps before it leave behind.
     """
     draft = _Draft()
     for finding in findings:
@@ -147,6 +147,7 @@ def make_plan(target: Target, findings: Collection[Finding], seen: Facts, grant:
     for finding in findings:
         if any(fix.check == finding.check.id for fix in draft.refusals):
             _draft_behind_others(draft, finding, target, seen, grant)
+    draft.steps = _once(draft.steps)
     refused = _refused_checks(draft, target, grant)
     return Plan(
         target=target,
@@ -216,6 +217,23 @@ def _draft_by_hand(draft: _Draft, finding: Finding, seen: Facts) -> None:
         return  # what it could have planned for itself depends on what was not seen
     except Exception as error:  # noqa: BLE001 - as above
         draft.refusals.append(_refusal(check, check.id, f"the planner failed: {type(error).__name__}: {error}"))
+
+
+def _once(steps: Sequence[tuple[Step, Check]]) -> list[tuple[Step, Check]]:
+    """Steps that differ in words alone become one and the same."""
+    alike: dict[Step, list[Step]] = {}
+    for step, _ in steps:
+        alike.setdefault(_wordless(step), []).append(step)
+    return [(_for_all(alike[_wordless(step)]), check) for step, check in steps]
+
+
+def _wordless(step: Step) -> Step:
+    return replace(step, why="", undo=None, then=None)
+
+
+def _for_all(alike: Sequence[Step]) -> Step:
+    reasons = list(dict.fromkeys(step.why for step in alike))
+    return alike[0] if len(reasons) == 1 else replace(alike[0], why="; ".join(reasons))
 
 
 def _broken_promise(step: Step, check: Check) -> str | None:

@@ -41,6 +41,9 @@ from imagegate.transports.openstack.transport import OpenStack
 
 __all__ = ["MARK", "Boots", "Proof", "compute_of"]
 
+PATIENCE = "removing what was made; once more to leave it behind"
+"""What somebody is told who interrupts the removal."""
+
 _LOOK_S = 20.0
 
 
@@ -54,6 +57,8 @@ def _guests(inventory: Inventory, run_key: bytes) -> Transport:
 class Proof:
     """One proof. Not to be used twice. ``say`` is told what happens; ``guests`` makes what looks at the clones.
 
+    ``shield``: one that its maker keeps up until the result is reported.
+
     ``report_dir`` None: nothing is kept, and what a kill leaves behind is not found.
     """
 
@@ -65,6 +70,7 @@ class Proof:
     say: Callable[[str], None] = lambda _: None
     guests: Callable[[Inventory, bytes], Transport] = _guests
     openstack: OpenStack = field(default_factory=OpenStack)
+    shield: Shielded | None = None
     run_id: str = field(init=False)
     started: datetime = field(init=False)
     clones: tuple[Clone, ...] = field(init=False)
@@ -82,21 +88,25 @@ class Proof:
     def run(self) -> Result:
         """Make, look, compare, remove. Raises ``UserError`` for what the operator has to put right, before anything is
         made; everything else ends up in the result."""
+        own = Shielded(lambda: self.say(PATIENCE))
         try:
-            return self._run()
+            with own if self.shield is None else contextlib.nullcontext(self.shield) as shield:
+                return self._run(shield)
         finally:
             self.openstack.close()
 
-    def _run(self) -> Result:
-        discovery = self.openstack.discover(self.clouds, what=("images", "servers"))
-        found = self._find(discovery)
+    def _run(self, shield: Shielded) -> Result:
+        with shield.open():
+            discovery = self.openstack.discover(self.clouds, what=("images", "servers"))
+            found = self._find(discovery)
         if found is None:
             return tell(self, discovery, None, interrupted=False)
         target, region, image = found
         if region.compute is None:
             raise UsageError(f"region {region.name} of {region.cloud} has no compute service: nothing can be booted")
         try:
-            flavor = find_flavor(region.compute, self.boots.flavor, Deadline.after(CALL_S))
+            with shield.open():
+                flavor = find_flavor(region.compute, self.boots.flavor, Deadline.after(CALL_S))
         except (ApiError, RecordError) as error:
             raise UsageError(f"--flavor {self.boots.flavor}: {error}") from error
         folder = None if self.report_dir is None else self.report_dir / self.run_id
@@ -104,9 +114,6 @@ class Proof:
         with contextlib.ExitStack() as held:
             if folder is not None:
                 held.enter_context(at_work(folder))
-            shield = held.enter_context(
-                Shielded(lambda: self.say("removing what was made; once more to leave it behind"))
-            )
             servers = Servers(
                 region.compute, self.clones, self.run_id, keep=lambda: self._keep(folder, region, image), say=self.say
             )
@@ -124,7 +131,7 @@ class Proof:
                 interrupted = True
                 self._blame("interrupted before it was looked at", Owner.USER)
             finally:
-                self.left += servers.remove(self.boots.removal_s)
+                self.left += servers.remove(self.boots.removal_s, shield)
         return tell(self, discovery, target, interrupted=interrupted)
 
     def _keep(self, folder: Path | None, region: Region, image: ImageFact) -> None:

@@ -16,6 +16,7 @@ from imagegate.clones import LETTERS, address_of
 from imagegate.errors import Owner
 from imagegate.pauses import Waiting
 from imagegate.prove_state import Made
+from imagegate.shielded import Shielded
 from imagegate.transports.openstack.actions import create_server, delete_server
 from imagegate.transports.openstack.failures import ApiError
 from imagegate.transports.openstack.http import Service
@@ -198,16 +199,23 @@ class Servers:
         elif clone.status == "ACTIVE":
             clone.address = address_of(record, address_from)
 
-    def remove(self, seconds: float) -> list[Left]:
-        """Remove all, those too whose creation gave no answer, and wait until they are gone; what could not be."""
+    def remove(self, seconds: float, shield: Shielded) -> list[Left]:
+        """Remove all, those too whose creation gave no answer, and wait until they are gone; what could not be.
+
+        The second signal that comes meanwhile leaves behind what is still there.
+        """
         self._say("removing the servers")
         removal = Removal(self._compute, seconds, self._say)
         try:
-            left = self._find_lost(removal)
-            names = {clone.id: clone.name for clone in self._clones if clone.id is not None}
-            removal.remove(names)
+            with shield.open(after=1):
+                left = self._find_lost(removal)
+                names = {clone.id: clone.name for clone in self._clones if clone.id is not None}
+                removal.remove(names)
         except KeyboardInterrupt:
-            left = []
+            lost = (clone for clone in self._clones if clone.made.open and clone.id is None)
+            left = [
+                Left(id=None, name=one.name, reason="interrupted: whether it was made is not known") for one in lost
+            ]
             names = {clone.id: clone.name for clone in self._clones if clone.id is not None}
             removal.why = {one: "interrupted while it was being removed" for one in names if one not in removal.gone}
         for clone in self._clones:

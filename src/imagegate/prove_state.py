@@ -8,10 +8,7 @@ was killed.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
-import socket
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -19,11 +16,11 @@ from typing import Any
 
 from imagegate.durable import write_whole
 from imagegate.errors import UsageError
+from imagegate.locks import hold_run
 
 FILE = "prove.json"
 LOCK = "prove.lock"
 FORMAT = 1
-_LONGEST_NOTE = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,22 +98,8 @@ def at_work(folder: Path) -> Iterator[str | None]:
 
     ``UsageError`` where the folder cannot be written: no server is made that is not written down.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be written, where a proof notes its servers: {error}") from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield os.pread(descriptor, _LONGEST_NOTE, 0).decode("utf-8", "replace").strip() or "another process"
-            return
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        yield None
-    finally:
-        os.close(descriptor)
+    with hold_run(folder, LOCK, why="where a proof notes its servers") as holder:
+        yield holder
 
 
 def unfinished(report_dir: Path, but: str) -> Iterator[tuple[Path, ProveState | UsageError]]:

@@ -67,7 +67,8 @@ class Gate:
         self._ends = True
         self._problems: list[str] = []
         self._folder: Path | None = None
-        self._old_handler: Any = None
+        self._old_handlers: dict[int, Any] = {}
+        self._sealed = False
 
     # before: what there is
 
@@ -77,9 +78,17 @@ class Gate:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        """Let SIGTERM do what Ctrl-C does."""
+        """Let SIGTERM do what Ctrl-C does, and neither come between a run and its report."""
         if threading.current_thread() is threading.main_thread():
-            self._old_handler = signal.signal(signal.SIGTERM, _terminate)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._old_handlers[number] = signal.signal(number, self._came)
+
+    def _came(self, _number: int, _frame: object) -> None:
+        """Interrupt, as long as something is done that is not reported. What is left after that is short."""
+        if not self._sealed:
+            self._sealed = self._run.result is not None
+            raise KeyboardInterrupt
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
@@ -136,7 +145,13 @@ class Gate:
             raise pytest.UsageError(_shown(error)) from error
         finally:
             self._screen.done_looking()
-        findings = {(finding.check.id, finding.target.key): finding for finding in self._result.findings}
+        try:
+            return self._report_all(session, self._result)
+        finally:
+            self._sealed = True
+
+    def _report_all(self, session: pytest.Session, result: Result) -> bool:
+        findings = {(finding.check.id, finding.target.key): finding for finding in result.findings}
         hook = session.config.hook
         self._ends = any(each.plugin_name not in _NO_ENDS for each in hook.pytest_runtest_logreport.get_hookimpls())
         following = [*session.items[1:], None]
@@ -181,6 +196,8 @@ class Gate:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the reports and say what it all means."""
+        self._sealed = True
+        self._result = self._result or self._run.result
         if self._result is None:
             return
         self._result = result = self._run.compared(self._final(self._result, session, exitstatus))
@@ -223,14 +240,13 @@ class Gate:
         """Tell the hooks, now that everything is written and shown, and leave nothing behind."""
         self._run.close()
         if self._result is not None and (self._notify.hooks or self._notify.silent):
-            self._screen.notify(self._result, self._notify)
-        if self._old_handler is not None:
-            signal.signal(signal.SIGTERM, self._old_handler)
-            self._old_handler = None
-
-
-def _terminate(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+            self._sealed = False  # hooks may be slow, and the report is written
+            try:
+                self._screen.notify(self._result, self._notify)
+            except KeyboardInterrupt:
+                self._screen.complain("--notify: interrupted; whether all hooks were told is not known")
+        while self._old_handlers:
+            signal.signal(*self._old_handlers.popitem())
 
 
 def _shown(error: UserError) -> str:

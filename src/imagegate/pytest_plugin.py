@@ -84,7 +84,8 @@ OPTIONS = (
            choices=("low", "medium", "high", "critical")),
     _value("max-unknown", _REPORTS, "N", "tolerate so many targets that could not be judged (0)", type=int),
     _value("baseline", _REPORTS, "RUN|latest",
-           "tell what is new, changed and resolved since this run; latest: the last complete one of this policy"),
+           "tell what is new, changed and resolved since this run: its id, the beginning of one, or latest (the last "
+           "complete one of this policy and command); with ~N the Nth before it"),
     _flag("fail-on-new", _REPORTS,
           "only fails that are new against the baseline (latest), or worse, make the exit code 1"),
     _value("keep-runs", _REPORTS, "N", "afterwards remove older runs than the newest N of each policy and command",

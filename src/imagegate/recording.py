@@ -6,7 +6,6 @@ A recording is a file of JSON lines: a head with what the clouds hold, then one 
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from imagegate.codec import Shared, dump_facts, load_facts
+from imagegate.durable import output_file
 from imagegate.errors import StepRefused, ToolError, UsageError
 from imagegate.model import Facts, Probe, Source, Step, Target, Unseen
 from imagegate.transports import Discovery
@@ -29,15 +29,13 @@ _TARGET: TypeAdapter[Target] = TypeAdapter(Target)
 def write_recording(path: Path, discovery: Discovery, targets: Collection[Target], facts: Mapping[str, Facts]) -> None:
     """Write ``facts`` (by target key) of ``targets`` and what discovery saw. An existing file is replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     head = _DISCOVERY.dump_python(discovery, mode="json", exclude={"targets"})
-    with temporary.open("w", encoding="utf-8") as file:
+    with output_file(path) as file:
         file.write(json.dumps({"imagegate_facts": FORMAT, "discovery": head}) + "\n")
         for target in targets:
             seen = facts.get(target.key)
             line = {"target": _dump_target(target), "facts": None if seen is None else dump_facts(seen)}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    temporary.replace(path)
 
 
 def read_recording(path: Path) -> tuple[Discovery, Recording]:

@@ -37,6 +37,7 @@ from imagegate.progress import Progress, Silent
 from imagegate.recording import read_recording, write_recording
 from imagegate.recover import pay_debts
 from imagegate.result import Result, ScopeInfo, Unreachable
+from imagegate.shielded import Shielded
 from imagegate.targets import join, named
 from imagegate.transports import CatalogScope, Discovery, Transport
 
@@ -64,6 +65,7 @@ class Run:
     policy: Policy = field(init=False)
     discovery: Discovery = field(init=False, default_factory=Discovery)
     engine: Engine = field(init=False)
+    result: Result | None = field(init=False, default=None)
     _targets: list[Target] = field(init=False, default_factory=list)
     _warnings: list[str] = field(init=False, default_factory=list)
     _missing: list[str] = field(init=False, default_factory=list)
@@ -157,7 +159,8 @@ class Run:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"--record-facts {path}: {error.strerror}") from error
-        if path.is_dir() or not os.access(path.parent, os.W_OK):
+        place = path if path.exists() and not path.is_file() else path.parent
+        if path.is_dir() or not os.access(place, os.W_OK):
             raise UsageError(f"--record-facts {path}: cannot be written")
 
     def _replay(self) -> list[Transport]:
@@ -303,8 +306,16 @@ class Run:
     def execute(self, pairs: Sequence[Pair], consent: Consent | None = None) -> Result:
         """Look at, judge and plan ``pairs`` (some or all of what ``discover`` returned); mend what is granted.
 
-        A KeyboardInterrupt ends the work, not the report: what was done so far is in the result.
+        SIGINT and SIGTERM end the work, not the report: what was done so far is in the result, which is kept in
+        ``result`` too, since a signal that comes when all is done goes to whoever handles signals outside.
         """
+        with Shielded(self.engine.cancelled.set) as shield:
+            self.result = result = self._execute(pairs, consent, shield)
+        if not result.interrupted:
+            shield.pass_on()
+        return result
+
+    def _execute(self, pairs: Sequence[Pair], consent: Consent | None, shield: Shielded) -> Result:
         wanted = [pair for pair in pairs if not self.options.check_ids or pair.check.id in self.options.check_ids]
         plain = [pair for pair in wanted if pair.target.kind is not Kind.POLICY]
         fleet = [pair for pair in wanted if pair.target.kind is Kind.POLICY]
@@ -312,7 +323,8 @@ class Run:
         interrupted = False
         try:
             self._pay_debts(plain)
-            self.engine.look(plain)
+            with shield.open():
+                self.engine.look(plain)
         except KeyboardInterrupt:
             interrupted = True
         self.engine.judge(plain)
@@ -323,7 +335,7 @@ class Run:
         if grant.level is None or limit is not None:
             limit = None if grant.level is None else limit
         elif not interrupted:
-            interrupted = self._mend(plain, grant, consent)
+            interrupted = self._mend(plain, grant, consent, shield)
         result = self.compared(self._result(wanted, limit, interrupted=interrupted))
         return result if self.options.record_facts is None else self._record(result, self.options.record_facts)
 
@@ -344,19 +356,22 @@ class Run:
             return replace(result, problems=(f"the facts could not be written: {path}: {error}",))
         return result
 
-    def _mend(self, pairs: Sequence[Pair], grant: Grant, consent: Consent | None) -> bool:
+    def _mend(self, pairs: Sequence[Pair], grant: Grant, consent: Consent | None, shield: Shielded) -> bool:
+        """Returns whether it was interrupted. A signal ends it behind the steps under way, however many come."""
         plans = [plan for plan in self.engine.plans.values() if plan.granted]
         if not plans:
             return False
         try:
-            if consent is not None and not consent(plans):
+            with shield.open():
+                agreed = consent is None or consent(plans)
+            if not agreed:
                 self.engine.refuse(NOT_CONFIRMED)
                 return False
             # what was not shown when somebody was asked needs a new run
             self.engine.mend(pairs, grant, rounds=MAX_ROUNDS if consent is None else 1)
         except KeyboardInterrupt:
             return True
-        return False
+        return self.engine.cancelled.is_set()
 
     def _grant(self) -> Grant:
         return Grant(

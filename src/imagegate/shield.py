@@ -68,7 +68,8 @@ class Shield:
         self.hands.progress.applied(self.target, step, None)
 
     def put_back(self) -> str | None:
-        """Pay the debt, if there is one, whatever else happened. Never raises: returns why it could not be paid."""
+        """Pay the debt, if there is one, whatever else happened. Never raises: returns why it could not be paid, or
+        that it was and the journal cannot be told."""
         debt = self.debt
         if debt is None:
             return None
@@ -82,7 +83,7 @@ class Shield:
             else:
                 self.hands.progress.applied(self.target, debt.step, None)
                 self.debt = None
-                return None
+                return self._settle(debt)
             if pause is not None:
                 time.sleep(pause)
         return (
@@ -94,4 +95,13 @@ class Shield:
         seen = self.hands.look(debt.step.reads)
         if not debt.step.done(seen):
             self.write(self.target, debt.step, seen, self.hands, restores=debt.name)
-        debt.settle()
+
+    def _settle(self, debt: Debt) -> str | None:
+        try:
+            debt.settle()
+        except OSError as error:
+            return (
+                f"{self.target.name} is protected again ({debt.name}), which cannot be written down: {error}; "
+                "the next run with --fix and this report folder looks once more"
+            )
+        return None

@@ -105,11 +105,15 @@ def changes(entries: Iterable[Entry]) -> list[Entry]:
     return [e for e in reversed(list(entries)) if e.owes is None and e.restores is None]
 
 
+def has_touched(entry: Entry) -> bool:
+    """Whether a change may be in effect."""
+    ending = entry.ending
+    return ending is None or ending.end not in {End.FAILED, End.REFUSED} or ending.changed
+
+
 def has_way_back(entry: Entry) -> bool:
     """Whether a change may be in effect that there is a step to take back."""
-    ending = entry.ending
-    untouched = ending is not None and ending.end in {End.FAILED, End.REFUSED} and not ending.changed
-    return not untouched and _inverse(entry)[0] is not None
+    return has_touched(entry) and _inverse(entry)[0] is not None
 
 
 def probes_for(entries: Iterable[Entry]) -> tuple[Probe[Any], ...]:
@@ -129,8 +133,7 @@ def plan_undo(target: Target, entries: Collection[Entry], now: Facts) -> TargetU
 
 
 def _item(entry: Entry, now: Facts) -> Item:
-    ending = entry.ending
-    if ending is not None and ending.end in {End.FAILED, End.REFUSED} and not ending.changed:
+    if (ending := entry.ending) is not None and not has_touched(entry):
         why = "the run did not begin it" if ending.end is End.REFUSED else "the run could not apply it"
         return Item(entry=entry, fate=Fate.AS_BEFORE, reason=why)
     step, reason = _inverse(entry)

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from imagegate.capture_left import not_undone
 from imagegate.engine import Engine, Settings
 from imagegate.errors import UsageError
 from imagegate.evidence import EvidenceStore
 from imagegate.journal import JOURNAL, Journal
-from imagegate.journal_reader import Entry, History, by_target, journals, read_journal
+from imagegate.journal_reader import Entry, History, by_target, read_journal
 from imagegate.locks import Locks, state_folder
 from imagegate.model import Kind, Level, Target
 from imagegate.plan import Grant
@@ -30,21 +31,23 @@ from imagegate.progress import Progress, Silent
 from imagegate.recover import pay_debts
 from imagegate.report.write import busy
 from imagegate.result import ExitCode
+from imagegate.runs.naming import resolve
+from imagegate.runs.shelves import Fixed
 from imagegate.transports import Transport
 from imagegate.undo import GOOD, TargetUndo, plan_undo, probes_for
 
-LATEST = "latest"
 REPORT = "undo.json"
-_SHOWN = 3
 _GRANT = Grant(level=Level.DISRUPTIVE)
 """What the operator consents to who has a run taken back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoOptions:
-    """What is asked for. ``run`` is a run's id, ``latest``, or the path of a run's folder; ``clouds`` and ``regions``
-    narrow to some of the run's targets, empty for all: to those seen from one of the clouds. Times are in seconds, per
-    target."""
+    """What is asked for. ``run`` names a run (``runs.naming``), or is the path of its folder.
+
+    ``clouds`` and ``regions`` narrow to some of the run's targets, empty for all: to those seen from one of the clouds.
+    Times are in seconds, per target.
+    """
 
     run: str
     report_dir: Path
@@ -168,6 +171,8 @@ class Undo:
 
     def _history(self) -> History:
         path = self.run_folder / JOURNAL
+        if not path.exists() and (why := not_undone(self.report_dir, self.run_folder.name)) is not None:
+            raise UsageError(why)
         return read_journal(path) if path.exists() else History(path=path)
 
     def _is_meant(self, entry: Entry) -> bool:
@@ -225,30 +230,13 @@ def _clouds(targets: Iterable[Target]) -> dict[str, list[str]]:
 
 
 def find_run(reports: Path, name: str) -> Path:
-    """The folder of a run. Raises ``UsageError`` where there is none, or where ``latest`` may not be the one meant."""
-    if name == LATEST:
-        return _latest(reports)
-    folder = Path(name) if "/" in name else reports / name
-    if not folder.is_dir() or name in {"", ".", ".."}:
-        known = ", ".join(sorted(each.name for each in reports.glob("*Z-*"))[-_SHOWN:]) or "none"
-        raise UsageError(f"there is no run {name} in {reports} (the newest there: {known})")
+    """The folder of a run: by a name (``naming``), or by its path. ``latest`` is the latest run that changed something.
+
+    Raises ``UsageError`` where there is none, or where it cannot be told which is meant.
+    """
+    if "/" not in name:
+        return (reports / resolve(Fixed(reports), name)).resolve()
+    folder = Path(name)
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: there is no such run")
     return folder.resolve()
-
-
-def _latest(reports: Path) -> Path:
-    """What the link points to, unless a run was killed after it: it may have changed things and has no report."""
-    link = reports / LATEST
-    killed = [
-        path.parent.name
-        for path in journals(reports)
-        if not any((path.parent / report).exists() for report in ("report.json", REPORT))
-    ]
-    latest = link.resolve().name if link.is_dir() else ""
-    if newer := [run for run in killed if run > latest]:
-        raise UsageError(
-            f"run {newer[-1]} is newer than the latest one that has a report (it was killed, or is "
-            "still at work): name the one you mean"
-        )
-    if not latest:
-        raise UsageError(f"{link}: there is no latest run: name one")
-    return link.resolve()

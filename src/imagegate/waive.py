@@ -16,6 +16,7 @@ from imagegate.errors import UsageError
 from imagegate.model import Check
 from imagegate.policy import read_policy
 from imagegate.policy_edit import Item, with_waiver
+from imagegate.policy_model import Waiver
 from imagegate.report.build import Record
 from imagegate.report.safe import visible
 from imagegate.report.words import plural
@@ -136,6 +137,19 @@ class Edit:
             temporary.unlink(missing_ok=True)
 
 
+def _covers(waiver: Waiver, finding: Record) -> bool:
+    """Whether a waiver is about just this finding, or whatever is wrong with just its target: as this module writes."""
+    if waiver.check != finding["check"]:
+        return False
+    if waiver.fingerprint is not None:
+        return waiver.fingerprint == str(finding["fingerprint"])
+    if waiver.selector is None:
+        return False
+    named = {one.attribute: one.alternatives for one in waiver.selector.conditions}
+    ((kind, wanted),) = _selector(finding["target"]).items()
+    return waiver.selector.kind == kind and named == {name: (value,) for name, value in wanted.items()}
+
+
 def edit(path: Path, findings: Sequence[Record], wanted: Wanted, checks: Mapping[str, Check]) -> Edit:
     """The policy at ``path`` with a waiver for each finding; nothing is written yet.
 
@@ -145,9 +159,15 @@ def edit(path: Path, findings: Sequence[Record], wanted: Wanted, checks: Mapping
     if wanted.until < today:
         raise UsageError(f"--until {wanted.until} is over: a waiver that has expired covers nothing")
     before = read_bytes(path)
-    read_policy(before, path, checks, today=today)
+    policy = read_policy(before, path, checks, today=today)
     text = read_text(path, before)
     for finding in findings:
+        for waiver in policy.waivers:
+            if waiver.in_force(today) and _covers(waiver, finding):
+                raise UsageError(
+                    f"{finding['fingerprint']} is waived until {waiver.until} already, by line {waiver.line} of "
+                    f"{visible(str(path))}: change that"
+                )
         text = with_waiver(text, item_of(finding, wanted), str(path))
     mark = b"\xef\xbb\xbf" if before.startswith(b"\xef\xbb\xbf") else b""
     after = mark + text.encode()

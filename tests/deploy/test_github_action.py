@@ -71,6 +71,7 @@ def test_a_red_gate_ends_with_1_and_shows_its_findings_everywhere(runner):
     assert runner.report["run"]["command"] == "gate"
     assert {finding["target"]["name"] for finding in runner.report["findings"]} == {"build-db"}
     assert json.loads(Path(runner.outputs["sarif"]).read_text())["version"] == "2.1.0"
+    assert "<html" in (Path(runner.outputs["report"]) / "report.html").read_text(), "the artifact has a page for people"
     assert "linux-machine-id-reset" in runner.summary.read_text()
     assert any(line.startswith("::error") for line in done.stdout.splitlines()), "annotations are lines of the log"
 

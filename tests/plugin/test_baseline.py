@@ -81,7 +81,7 @@ def test_exit_codes(run, images, options, code):
 def test_without_a_run_before_all_is_new(run, bench):
     code, text = run([BAD], "--fail-on-new")
     assert code == 1
-    assert "no run to compare with: all of it is new" in text
+    assert "no complete run to compare with: all of it is new" in text
     assert bench.report()["baseline"]["run"] is None
     assert bench.report()["findings"][0]["change"] == "new"
 

@@ -93,7 +93,7 @@ class Compute:
         """Do something with a server and wait for the status."""
         path = f"/v2.1/servers/{self.server(name)['id']}/action"
         assert net.request(self.port, "POST", path, body=action, headers=self.headers).status == 202
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while self.server(name)["status"] != status:
             assert time.monotonic() < deadline, f"{name} did not become {status}"
             time.sleep(0.05)

@@ -6,10 +6,12 @@ answered. Nothing else of the process happens between two requests that anybody 
 """
 
 import itertools
+import json
 from dataclasses import dataclass
 
 import pytest
 from tests.real.killing import ALL, NAME, ON_VOLUME, at, wait
+from tests.real.support import validate
 
 from imagegate.capture_left import left_behind
 from imagegate.capture_state import read_state
@@ -119,7 +121,10 @@ def test_a_killed_capture_says_how_it_is_cleaned_up_and_that_is_true(scene):
     before = scene.images(name)
     assert scene.command("capture", "--resume", scene.run, "--plan") == 11, scene.said()
     assert scene.images(name) == before, "a plan does nothing"
-    report = scene.report["capture"]
+    assert not (scene.reports / scene.run / "report.json").exists(), "nor does it report in the run's name"
+    report = json.loads((scene.reports / f"{scene.run}-plan" / "report.json").read_text())
+    validate(report)
+    report = report["capture"]
     ((image,), (copy,)) = before
     assert (report["stage"], report["image"]["id"]) == ("active", image["id"])
     (still_open,) = report["left"]["open"]

@@ -58,7 +58,7 @@ class Scene:
         return self.nova("GET", f"/servers/{server}")["server"]
 
     def wait(self, until):
-        deadline = time.monotonic() + 45
+        deadline = time.monotonic() + 120
         while not until():
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -35,7 +35,7 @@ def upload(box, name):
         body={"os-volume_upload_image": asked}, headers=compute.headers,
     )  # fmt: skip
     ident = answer.json()["os-volume_upload_image"]["image_id"]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while owner.get(ident)["status"] != "active":
         assert time.monotonic() < deadline
         time.sleep(0.1)

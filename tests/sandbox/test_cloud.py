@@ -8,13 +8,15 @@ import subprocess
 import sys
 import textwrap
 import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import openstack.config
 import pytest
 
 from imagegate import sandbox
-from imagegate.sandbox import net, processes
+from imagegate.sandbox import net, processes, servers
 
 CODE = """
     import sys
@@ -180,3 +182,30 @@ def test_unknown_services_and_templates_are_usage_errors(tmp_path):
         sandbox.up(tmp_path / "run", services=["barbican"])
     with pytest.raises(sandbox.SandboxUsageError, match="no sandbox template 'none'"):
         sandbox.up(tmp_path / "run", services=["keystone"], template="none")
+
+
+def test_allocations_that_race_for_one_provider_are_all_written(tmp_path):
+    """Placement on SQLite waits for itself when two race; then Nova's servers stay in BUILD."""
+    root = tmp_path / "run"
+    box = sandbox.up(root, services=["placement"])
+    try:
+        passwords = json.loads((root / "secrets.json").read_text())
+        token = servers.token(box.ports, box.projects["admin"], "admin", passwords["admin"])
+        headers = {"X-Auth-Token": token, "OpenStack-API-Version": "placement 1.36"}
+        provider = str(uuid.uuid4())
+
+        def ask(method, path, body):
+            return net.request(box.ports["placement"], method, path, body=body, headers=headers, timeout=120)
+
+        assert ask("POST", "/resource_providers", {"name": "host", "uuid": provider}).status == 200
+        stock = {"resource_provider_generation": 0, "inventories": {"VCPU": {"total": 1000}}}
+        assert ask("PUT", f"/resource_providers/{provider}/inventories", stock).status == 200
+        wanted = {
+            "allocations": {provider: {"resources": {"VCPU": 1}}}, "consumer_generation": None,
+            "project_id": "p", "user_id": "u",
+        }  # fmt: skip
+        with ThreadPoolExecutor(16) as pool:
+            asked = [pool.submit(ask, "PUT", f"/allocations/{uuid.uuid4()}", wanted) for _ in range(64)]
+            assert {one.result().status for one in asked} == {204}
+    finally:
+        sandbox.down(root)

@@ -34,7 +34,7 @@ class Compute:
     def act(self, name, action, status):
         path = f"/v2.1/servers/{self.servers()[name]['id']}/action"
         assert net.request(self.port, "POST", path, body=action, headers=self.headers).status == 202
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while self.servers()[name]["status"] != status:
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -28,7 +28,10 @@ from imagegate.journal import JOURNAL, Journal
 from imagegate.model import Facts, Kind, Seen, Target, Unseen
 from imagegate.policy import load_policy
 from imagegate.probes import SERVER, File, FileFact, FileKind, FlavorFact, ServerFact
+from imagegate.probes.answer_file import AnswerFile, AnswerFileFact
+from imagegate.probes.fstab import FSTAB, FstabFact
 from imagegate.probes.image import ImageFact
+from imagegate.probes.proxy import PROXY, ProxyFact, ProxyFile
 from imagegate.probes.volume import VolumeFact
 from imagegate.result import ExitCode
 from imagegate.steps.server import stop_server
@@ -145,6 +148,23 @@ def test_what_changed_after_the_gate_is_named():
     assert changed(facts(), facts(file=written)) == ["file:/etc/machine-id"]
     # what could not be seen again is not "unchanged", but that is for the verdicts to say
     assert changed(facts(), facts(file=Unseen(reason="gone", at=NOW))) == []
+
+
+@pytest.mark.parametrize(
+    ("probe", "then", "now"),
+    [
+        (FSTAB, FstabFact(kind=FileKind.REGULAR), FstabFact(kind=FileKind.REGULAR, mounted_over=True)),
+        (PROXY, ProxyFact(), ProxyFact(files=(ProxyFile(path="/etc/environment", proxy=True, bypass="network"),))),
+        (
+            AnswerFile(path=r"C:\Unattend.xml"),
+            AnswerFileFact(state="readable", sha256="a"), AnswerFileFact(state="readable", sha256="b"),
+        ),
+    ],
+)  # fmt: skip
+def test_every_file_that_was_gated_is_bound_whatever_the_verdict_on_it(probe, then, now):
+    before, after = (facts().with_fact(probe, fact) for fact in (then, now))
+    assert changed(before, before) == []
+    assert changed(before, after) == [probe.key]
 
 
 STATE = State(

@@ -125,6 +125,24 @@ def test_equal_steps_of_several_checks_are_done_once_for_all_of_them():
     assert planned.checks == ("linux-first-empty", "linux-second-empty")
 
 
+def test_steps_that_do_the_same_for_another_reason_are_one_with_all_reasons():
+    other = replace(scrub(), why="it is old", undo="put it back", then="say so")
+    for first, second in ((scrub(), other), (other, scrub())):
+        plan = plan_of(toy("linux-first-empty", steps=[first]), toy("linux-second-empty", steps=[second]))
+        assert plan.steps == (
+            replace(
+                plan.steps[0],
+                step=replace(first, why=f"{first.why}; {second.why}"),
+                checks=("linux-first-empty", "linux-second-empty"),
+            ),
+        )
+
+
+def test_steps_that_do_something_else_stay_two():
+    longer = replace(scrub(), patience_s=9.0)
+    assert len(plan_of(toy("linux-first-empty"), toy("linux-second-empty", steps=[longer])).steps) == 2
+
+
 def test_an_equal_step_is_granted_if_one_of_its_checks_may_be_fixed():
     never = replace(DISRUPTIVE, never=frozenset({"linux-first-empty"}))
     for order in ((0, 1), (1, 0)):

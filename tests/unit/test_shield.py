@@ -1,5 +1,6 @@
 """A protection that has to be lifted for a change is put back, whatever happens; if not, the next run does it first."""
 
+import errno
 import threading
 from dataclasses import replace
 
@@ -243,6 +244,44 @@ def test_a_lift_that_is_not_certain_is_put_back(world, journal):
     assert mended(world, journal).state is RemedyState.FAILED
     assert applied(world) == [LIFT, BACK]
     assert history(journal).debts == ()
+
+
+class FullDisk(Journal):
+    """A journal whose disk is ``full`` from some moment on."""
+
+    full = False
+
+    def _write(self, line):
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super()._write(line)
+
+
+@pytest.mark.parametrize("after", [LIFT, SHARE, "add member p-prod"])
+def test_a_full_disk_does_not_keep_it_from_being_put_back(world, tmp_path, after):
+    """What is owed stands in the journal already; it is paid, written down or not, and the next run settles it."""
+    journal = FullDisk(tmp_path / "run-1" / "journal.jsonl")
+    world.on_apply = lambda target, step: setattr(journal, "full", journal.full or step.summary == after)
+    remedy = mended(world, journal)
+    assert world.truth[GOLDEN.key][IMAGE].protected is True
+    assert applied(world)[-2:] == [after, BACK]
+    assert remedy.state is not RemedyState.VERIFIED
+    assert "NOT PROTECTED" not in remedy.reason
+    assert "golden is protected again (run-1/2), which cannot be written down" in remedy.reason
+    assert "No space left on device" in remedy.reason
+    assert [debt.number for debt in history(journal).debts] == [2]
+    world.on_apply = lambda target, step: None
+    assert (len(pays(world, tmp_path).paid), history(journal).debts) == (1, ())
+
+
+def test_a_full_disk_that_is_noticed_when_it_is_settled(world, tmp_path):
+    journal = FullDisk(tmp_path / "run-1" / "journal.jsonl")
+    settled = journal.settled
+    journal.settled = lambda number: (setattr(journal, "full", True), settled(number))
+    remedy = mended(world, journal)
+    assert world.truth[GOLDEN.key][IMAGE].protected is True
+    assert applied(world).count(BACK) == 1
+    assert "golden is protected again (run-1/2), which cannot be written down" in remedy.reason
 
 
 def test_an_interrupt_puts_it_back(world, journal):

@@ -453,26 +453,85 @@ def a_run(reports, name, *files):
         (reports / name / file).write_text("")
 
 
-def test_a_run_is_found_by_id_by_path_and_as_the_latest(tmp_path):
-    a_run(tmp_path, "20260101T000000Z-aaaa", "journal.jsonl", "report.json")
-    a_run(tmp_path, "20260102T000000Z-bbbb", "report.json")
-    (tmp_path / "latest").symlink_to("20260102T000000Z-bbbb")
-    for name in ("20260102T000000Z-bbbb", "latest", f"{tmp_path}/20260102T000000Z-bbbb", f"{tmp_path}/latest"):
-        assert find_run(tmp_path, name) == tmp_path / "20260102T000000Z-bbbb"
+def fixed(reports, name, *files, state="verified"):
+    """A run that protected an image, or tried to."""
+    a_run(reports, name, *files)
+    journal = Journal(reports / name / "journal.jsonl")
+    number = journal.intent(GOLDEN, PROTECT, facts(truth()))
+    journal.result(number, PROTECT, state=state, changed=state == "verified")
 
 
-def test_a_killed_run_after_the_latest_makes_latest_ambiguous_and_an_undo_does_not(tmp_path):
-    a_run(tmp_path, "20260101T000000Z-aaaa", "journal.jsonl", "report.json")
-    (tmp_path / "latest").symlink_to("20260101T000000Z-aaaa")
-    a_run(tmp_path, "20260102T000000Z-bbbb", "journal.jsonl", undo_run.REPORT)
-    assert find_run(tmp_path, "latest").name == "20260101T000000Z-aaaa"
-    a_run(tmp_path, "20260103T000000Z-cccc", "journal.jsonl")
-    with pytest.raises(UsageError, match="20260103T000000Z-cccc is newer"):
+ONE, TWO, THREE, FOUR = (f"2026010{day}T000000Z-{day}aaa" for day in (1, 2, 3, 4))
+
+
+def test_a_run_is_found_by_id_by_its_beginning_and_by_path(tmp_path):
+    fixed(tmp_path, ONE, "report.json")
+    a_run(tmp_path, TWO, "report.json")
+    (tmp_path / "latest").symlink_to(TWO)
+    for name in (TWO, "20260102", f"{tmp_path}/{TWO}", f"{tmp_path}/{TWO}/", f"{tmp_path}/latest"):
+        assert find_run(tmp_path, name) == tmp_path / TWO
+
+
+def test_the_latest_run_is_the_latest_that_changed_something_and_no_undo(tmp_path):
+    fixed(tmp_path, ONE, "report.json")
+    fixed(tmp_path, TWO, "report.json")
+    fixed(tmp_path, THREE, undo_run.REPORT)
+    fixed(tmp_path, FOUR, "report.json", state="refused")
+    (tmp_path / "latest").symlink_to(FOUR)
+    for name, meant in {"latest": TWO, "latest~1": ONE, f"{FOUR}~2": ONE, f"{THREE}~1": TWO, THREE: THREE}.items():
+        assert find_run(tmp_path, name) == tmp_path / meant, name
+    with pytest.raises(UsageError, match=f"there is 1 run that changed something before {TWO}"):
+        find_run(tmp_path, "latest~2")
+    with pytest.raises(UsageError, match=f"2026010 is the beginning of 4 runs: {FOUR}, {THREE}"):
+        find_run(tmp_path, "2026010")
+
+
+def test_a_killed_run_that_latest_might_mean_must_be_named(tmp_path):
+    fixed(tmp_path, ONE, "report.json")
+    fixed(tmp_path, TWO)
+    a_run(tmp_path, THREE, "report.json")
+    for name in ("latest", "latest~1", f"{THREE}~1"):
+        with pytest.raises(UsageError, match=f"run {TWO} changed something and has no report"):
+            find_run(tmp_path, name)
+    for name, meant in {TWO: TWO, "20260102T": TWO, f"{TWO}~1": ONE}.items():
+        assert find_run(tmp_path, name) == tmp_path / meant
+    fixed(tmp_path, FOUR, "report.json")
+    assert find_run(tmp_path, "latest").name == FOUR
+
+
+def test_a_killed_run_that_had_changed_nothing_is_in_nobodys_way(tmp_path):
+    fixed(tmp_path, ONE, "report.json")
+    fixed(tmp_path, TWO, state="refused")
+    a_run(tmp_path, THREE, "journal.jsonl")
+    assert find_run(tmp_path, "latest").name == ONE
+
+
+def test_where_no_run_changed_anything_the_latest_is_what_the_link_names(tmp_path):
+    a_run(tmp_path, ONE, "report.json")
+    with pytest.raises(UsageError, match="there is no latest run: no run is kept there"):
         find_run(tmp_path, "latest")
-    assert find_run(tmp_path, "20260103T000000Z-cccc").name == "20260103T000000Z-cccc"
+    (tmp_path / "latest").symlink_to(ONE)
+    assert find_run(tmp_path, "latest").name == ONE
 
 
-@pytest.mark.parametrize("name", ["nope", "latest", "", ".", ".."])
+def test_a_journal_that_cannot_be_read_may_tell_of_changes(tmp_path):
+    a_run(tmp_path, ONE, "report.json")
+    (tmp_path / ONE / "journal.jsonl").write_text("nonsense\n")
+    assert find_run(tmp_path, "latest").name == ONE
+
+
+def test_the_parts_of_a_capture_are_told_of_in_its_report(tmp_path):
+    a_run(tmp_path, ONE, "report.json", "capture.json")
+    fixed(tmp_path, f"{ONE}-gate", "report.json")
+    fixed(tmp_path, f"{ONE}-image")
+    assert find_run(tmp_path, "latest").name == f"{ONE}-image"
+    assert find_run(tmp_path, "latest~1").name == f"{ONE}-gate"
+    (tmp_path / ONE / "report.json").unlink()
+    with pytest.raises(UsageError, match=f"run {ONE}-image changed something and has no report"):
+        find_run(tmp_path, "latest")
+
+
+@pytest.mark.parametrize("name", ["nope", "latest", "latest~1", "", ".", "..", "~1", "\0", "\udcff", "../x", "2026\n"])
 def test_a_run_that_is_not_there_is_a_usage_error(tmp_path, name):
     a_run(tmp_path, "20260101T000000Z-aaaa", "report.json")
     with pytest.raises(UsageError):

@@ -14,6 +14,7 @@ from tests.unit.test_undo import GOLDEN, RUN, Past, add, truth
 from imagegate import cli
 from imagegate.journal_reader import read_journal
 from imagegate.probes import IMAGE, MEMBERS
+from imagegate.runs.undos import read_undos
 from imagegate.steps import protection
 from imagegate.undo_run import Undo
 
@@ -54,6 +55,8 @@ def test_yes_takes_back_and_reports(world, tmp_path, capsys):
     assert f"report reports/{folder.name}" in out or f"report {folder}" in out
     assert (folder / "undo.txt").read_text() in out
     assert len(read_journal(folder / "journal.jsonl").entries) == 2
+    (kept,) = read_undos(tmp_path / "reports")  # as retention knows it
+    assert (kept.id, kept.of, kept.good) == (folder.name, RUN, {1, 2})
     assert world.closed == 1
 
 

@@ -159,6 +159,22 @@ def test_a_policy_that_changed_since_must_be_named(folder: Path, capsys: pytest.
     assert print_ in policy.read_text()
 
 
+@pytest.mark.parametrize("words", [(), ("--any-subject",)])
+def test_a_second_waiver_of_one_finding_is_refused(
+    words: tuple[str, ...], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would be unused, and fail the next audit."""
+    policy, found = folder / "policy.yaml", prints(folder)
+    assert waive(found["bad"], *words, "--yes") == 0
+    once = policy.read_text()
+    assert waive(found["bad"], *words, "--yes", "--policy", "policy.yaml") == 4
+    said = " ".join(capsys.readouterr().err.split())
+    line = 1 + once.splitlines().index(f'    for: {{image: {{id: "{ALL_DIGITS}", region: "KR1"}}}}')
+    assert f"{found['bad']} is waived until {SOON} already, by line {line - 1} of policy.yaml: change that" in said
+    assert policy.read_text() == once
+    assert waive(found["worse"], *words, "--yes", "--policy", "policy.yaml") == 0, "another one may be"
+
+
 def test_a_run_that_does_not_tell_where_its_policy_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / "reports" / "latest" / "report.json"
     report = json.loads(path.read_text())
@@ -207,9 +223,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return answers
 
 
-def test_on_a_terminal_it_asks(
-    folder: Path, terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_on_a_terminal_it_asks(folder: Path, terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
     print_ = prints(folder)["bad"]
     terminal("n")
     assert waive(print_) == 2

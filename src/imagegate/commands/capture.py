@@ -21,6 +21,8 @@ from imagegate.report.lines import output
 from imagegate.report.progress import TerminalProgress
 from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.report.terminal import render_plan
+from imagegate.runs.naming import FORMS, resolve
+from imagegate.shielded import Shielded
 
 if TYPE_CHECKING:
     from imagegate.capture_state import State
@@ -65,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
         given = parser.parse_args(list(argv))
     except SystemExit as stop:
         return 4 if stop.code else 0
-    from imagegate.capture import Capture
+    from imagegate.capture import PATIENCE, Capture
     from imagegate.capture_left import again
 
     told = NOBODY if given.plan else read_notify(given)
@@ -73,23 +75,25 @@ def main(argv: Sequence[str]) -> int:
     if not given.plan:
         say(f"run {state.run}; wherever it ends, this goes on: {again(state, given.report_dir.absolute())}")
     asks = not (given.yes or given.plan) and sys.stdin.isatty() and sys.stdout.isatty()
-    with TerminalProgress(output(sys.stderr, colour=True)) as progress:
-        capture = Capture(
-            state=state,
-            report_dir=given.report_dir.absolute(),
-            plan=given.plan,
-            timeout_s=given.timeout,
-            look_timeout_s=given.look_timeout,
-            consent=_ask_plans if asks and state.fix_level is not None else None,
-            confirm=_ask if asks else None,
-            say=say,
-            progress=progress,
-        )
-        result = capture.run()
-    command = shlex.join(["imagegate", "capture", *(word for word in argv if word not in {"--plan", "--yes"})])
-    steps = any(plan.steps for plan in result.plans) and not (given.resume or given.fix or result.interrupted)
-    advice = advise(result, command) if steps else None
-    return finish(result, given.report_dir, next_command=advice, formats=given.format, told=told)
+    with Shielded(lambda: say(PATIENCE)) as shield:
+        with TerminalProgress(output(sys.stderr, colour=True)) as progress:
+            capture = Capture(
+                state=state,
+                report_dir=given.report_dir.absolute(),
+                plan=given.plan,
+                timeout_s=given.timeout,
+                look_timeout_s=given.look_timeout,
+                consent=_ask_plans if asks and state.fix_level is not None else None,
+                confirm=_ask if asks else None,
+                shield=shield,
+                say=say,
+                progress=progress,
+            )
+            result = capture.run()
+        command = shlex.join(["imagegate", "capture", *(word for word in argv if word not in {"--plan", "--yes"})])
+        steps = any(plan.steps for plan in result.plans) and not (given.resume or given.fix or result.interrupted)
+        advice = advise(result, command) if steps else None
+        return finish(result, given.report_dir, shield, next_command=advice, formats=given.format, told=told)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", metavar="NAME", help="the image's name")
     parser.add_argument("--policy", type=Path, metavar="FILE", help="the policy of the instance and of the image")
     parser.add_argument("--plan", action="store_true", help="show all of it, do nothing of it")
-    parser.add_argument("--resume", metavar="RUN", help="go on with the capture of this run, from its folder")
+    parser.add_argument("--resume", metavar="RUN", help=f"go on with the capture of this run: {FORMS}")
     where = parser.add_argument_group("where")
     where.add_argument("--cloud", action="append", default=[], metavar="NAME", help="an entry of clouds.yaml")
     where.add_argument("--region", action="append", default=[], metavar="NAME", help="only this region")
@@ -158,7 +162,8 @@ def _fresh(given: argparse.Namespace) -> State:
 
 
 def _resumed(given: argparse.Namespace) -> State:
-    from imagegate.capture_state import read_state
+    from imagegate.capture_state import FILE, read_state
+    from imagegate.runs.shelves import Begun
 
     said = {
         "INSTANCE": given.instance, "--name": given.name, "--policy": given.policy, "--cloud": given.cloud,
@@ -167,9 +172,8 @@ def _resumed(given: argparse.Namespace) -> State:
     }  # fmt: skip
     if stray := [word for word, value in said.items() if value]:
         raise UsageError(f"--resume goes on with what the run was asked for: leave out {', '.join(stray)}")
-    if Path(given.resume).name != given.resume:
-        raise UsageError(f"--resume {given.resume}: the name of a run, not a path (its folder is in --report-dir)")
-    state = read_state(given.report_dir.absolute() / given.resume)
+    folder = given.report_dir.absolute()
+    state = read_state(folder / resolve(Begun(folder, FILE, "capture"), given.resume))
     return replace(state, attempt=state.attempt + 1)
 
 

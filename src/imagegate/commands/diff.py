@@ -15,9 +15,10 @@ from imagegate.report.document import encode
 from imagegate.report.lines import output, show
 from imagegate.runs.history import Difference, difference, find
 from imagegate.runs.index import Index
+from imagegate.runs.naming import FORMS
 
 _EPILOG = """\
-A run is an id, the beginning of one, or latest; RUN~1 is the run before it of the same policy and command.
+A run is {forms}. ~N counts runs of the same policy and command.
 
 New, changed and still there are fails that stand in run B; resolved are fails that stood in run A and are in order
 in run B. What run B did not look at is never called resolved: it is not seen (unknown, left out of a partial run, a
@@ -58,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="imagegate diff",
         description="Tell what changed from run A to run B: new, changed, resolved, and what was not looked at.",
-        epilog=_EPILOG,
+        epilog=_EPILOG.format(forms=FORMS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("before", metavar="A", nargs="?", default="latest~1", help="the earlier run (latest~1)")

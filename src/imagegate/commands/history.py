@@ -38,8 +38,8 @@ Removes the folders of runs that neither rule keeps. Without a rule nothing is r
 Never removed: the run that latest names; the newest complete run of each policy and command, which is the next one's
 baseline; runs that are at work; runs whose changes can still be taken back (imagegate undo), unless --forget-undo; runs
 that owe something, or of which it is not known what they changed; captures that are not done; proofs whose servers may
-be there; runs without a report that can be read; folders in which anything lies that imagegate did not write. Links are
-not followed.
+be there; undos of runs that are still there; runs without a report that can be read; folders in which anything lies
+that imagegate did not write. Links are not followed. Undos are a command of their own.
 """
 
 

@@ -25,6 +25,8 @@ from imagegate.report.stored import document_of
 from imagegate.report.terminal import render_result
 from imagegate.report.write import write_reports
 from imagegate.result import ExitCode, Result
+from imagegate.runs.naming import FORMS, resolve
+from imagegate.shielded import Shielded
 
 if TYPE_CHECKING:
     from imagegate.policy_model import Policy
@@ -79,22 +81,24 @@ def main(argv: Sequence[str]) -> int:
         return _clean(given)
     if given.image is None:
         raise UsageError("prove: IMAGE must be given (or --clean RUN)")
-    from imagegate.prove import Proof
+    from imagegate.prove import PATIENCE, Proof
     from imagegate.prove_report import again
 
     told = read_notify(given)
     policy = None if given.policy is None else _policy(given)
     clouds = _clouds(given, policy)
-    proof = Proof(
-        image=given.image,
-        boots=_boots(given, policy),
-        clouds=clouds,
-        policy=None if policy is None else policy_info(policy),
-        report_dir=given.report_dir.absolute(),
-        say=say,
-    )
-    say(f"run {proof.run_id}; if it is killed, this removes its servers: {again(proof.run_id, given.report_dir)}")
-    return finish(proof.run(), given.report_dir, formats=given.format, told=told)
+    with Shielded(lambda: say(PATIENCE)) as shield:
+        proof = Proof(
+            image=given.image,
+            boots=_boots(given, policy),
+            clouds=clouds,
+            policy=None if policy is None else policy_info(policy),
+            report_dir=given.report_dir.absolute(),
+            shield=shield,
+            say=say,
+        )
+        say(f"run {proof.run_id}; if it is killed, this removes its servers: {again(proof.run_id, given.report_dir)}")
+        return finish(proof.run(), given.report_dir, shield, formats=given.format, told=told)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("image", metavar="IMAGE", nargs="?", help="the image, by id or by name")
-    parser.add_argument("--clean", metavar="RUN", help="remove the servers that this run has left, and nothing else")
+    parser.add_argument("--clean", metavar="RUN", help=f"remove what this run has left: {FORMS}")
     where = parser.add_argument_group("where")
     where.add_argument("--policy", type=Path, metavar="FILE", help="the policy: its section prove, and its clouds")
     where.add_argument("--checks", action="append", default=[], metavar="DIR", help="a folder of your own checks")
@@ -155,6 +159,8 @@ def _clean(given: argparse.Namespace) -> int:
     from imagegate.prove import compute_of
     from imagegate.prove_clean import clean
     from imagegate.prove_servers import Boots
+    from imagegate.prove_state import FILE
+    from imagegate.runs.shelves import Begun
     from imagegate.transports.openstack.failures import ApiError
     from imagegate.transports.openstack.transport import OpenStack
 
@@ -162,11 +168,8 @@ def _clean(given: argparse.Namespace) -> int:
              if getattr(given, name, None)]  # fmt: skip
     if stray:
         raise UsageError(f"--clean RUN needs nothing else: leave out {', '.join(stray)}")
-    if Path(given.clean).name != given.clean:
-        raise UsageError(f"--clean {given.clean}: the name of a run, not a path (its folder is in --report-dir)")
-    folder = given.report_dir.absolute() / given.clean
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: there is no such run")
+    reports = given.report_dir.absolute()
+    folder = reports / resolve(Begun(reports, FILE, "proof"), given.clean)
     openstack = OpenStack()
     try:
         done = clean(folder, lambda *place: compute_of(openstack, *place), seconds=_REMOVAL_S, say=say)
@@ -235,13 +238,14 @@ def form(name: str) -> str:
 def finish(
     result: Result,
     report_dir: Path,
+    shield: Shielded,
     *,
     next_command: str | None = None,
     complain: Callable[[str], None] = say,
     formats: Sequence[str] = (),
     told: NotifyOptions = NOBODY,
 ) -> int:
-    """Write the reports and print the result, with what to run next; the exit code."""
+    """Write the reports and print the result, with what to run next; the exit code. Only hooks can be interrupted."""
     code = int(result.exit_code)
     folder: Path | None = None
     try:
@@ -255,7 +259,11 @@ def finish(
     if told.hooks or told.silent:
         from imagegate.notify.run import notify
 
-        notify(document_of(result), told, complain)
+        try:
+            with shield.open(after=shield.pending):
+                notify(document_of(result), told, complain)
+        except KeyboardInterrupt:
+            complain("--notify: interrupted; whether all hooks were told is not known")
     return code
 
 

@@ -10,6 +10,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from imagegate.cli import USAGE, nearest, usage_error
+from imagegate.commands.history import asked
+from imagegate.durable import output_file
+from imagegate.errors import UsageError
 from imagegate.notify.arguments import add_notify, read_notify
 from imagegate.notify.hooks import NotifyOptions
 from imagegate.report.formats import ALWAYS, FORMATS
@@ -17,7 +20,10 @@ from imagegate.report.language import LANGUAGES, from_locale
 from imagegate.report.past import Context
 from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.report.stored import REPORT, Document, ReportError, read_report
-from imagegate.report.write import with_past, write_file, write_formats
+from imagegate.report.write import with_past, write_formats
+from imagegate.runs.history import find
+from imagegate.runs.naming import FORMS, LATEST
+from imagegate.runs.shelves import is_run
 
 _EPILOG = """\
 forms:
@@ -41,12 +47,13 @@ def main(argv: Sequence[str]) -> int:
     if given.output is not None and len(names) > 1:
         return usage_error("--output takes one form; without it, several are written into the folder of the run")
     told = read_notify(given)
-    folder: Path = given.report_dir / given.run
+    reports: Path = given.report_dir
     try:
+        folder = _folder(reports, given.run)
         document = read_report(folder / REPORT)
         context = Context(language=given.lang or from_locale(os.environ))
         if set(names) - set(ALWAYS):
-            context = with_past(context, given.report_dir, document, _warn)
+            context = with_past(context, reports, document, _warn)
         if len(names) > 1:
             paths = [
                 *write_formats(document, folder, names, context),
@@ -60,13 +67,22 @@ def main(argv: Sequence[str]) -> int:
         if told.hooks or told.silent:
             sys.stdout.flush()
             _notify(document, told)
-    except ReportError as error:
-        return usage_error(f"{error}\n the runs are the folders in {given.report_dir}")
+    except (ReportError, UsageError) as error:
+        return usage_error(str(error))
     except BrokenPipeError:
         raise
     except OSError as error:
-        return usage_error(f"{error.filename or folder}: {error.strerror or error}")
+        return usage_error(f"{error.filename or reports}: {error.strerror or error}")
     return 0
+
+
+def _folder(reports: Path, name: str) -> Path:
+    """The folder that is meant. The index is asked last: all reports may have to be read for it."""
+    if "/" in name:
+        return Path(name)
+    if (name == LATEST or is_run(reports, name)) and (reports / name / REPORT).exists():
+        return reports / name
+    return reports / asked(reports, lambda index, ignored: find(index, ignored, reports, name)).head.id
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "run", nargs="?", default="latest", metavar="RUN", help="the run's id (the name of its folder), or latest"
+        "run", nargs="?", default=LATEST, metavar="RUN", help=f"the run: {FORMS}; or the path of its folder"
     )
     parser.add_argument("--format", action="append", metavar="NAME", help="the form; may be repeated")
     parser.add_argument("--lang", choices=list(LANGUAGES), help="the language of words for people (from the locale)")
@@ -103,7 +119,8 @@ def _warn(text: str) -> None:
 
 def _out(path: Path | None, chunks: Iterable[str]) -> None:
     if path is not None:
-        write_file(path, chunks)
+        with output_file(path) as file:
+            file.writelines(chunks)
         return
     for chunk in chunks:
         sys.stdout.write(chunk)

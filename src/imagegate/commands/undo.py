@@ -18,12 +18,15 @@ from imagegate.report.progress import TerminalProgress
 from imagegate.report.terminal import render_plan
 from imagegate.report.undo import undo_lines, write_undo
 from imagegate.report.words import plural
+from imagegate.runs.naming import FORMS
 from imagegate.undo import TargetUndo
 from imagegate.undo_run import Undo, UndoOptions, UndoResult
 
 _EPILOG = """\
 Takes back the changes of a run, newest first, only where a target is still as the run left it, and shows the plan
 before. What has no way back (an emptied machine id) is named. An undo is a run of its own, and can be undone.
+
+latest is the latest run that changed something, latest~1 the one before that; undos are not counted, they are named.
 
 exit codes: 0 all is as it was before the run, 11 something was not taken back, 4 usage error, 2 interrupted
 """
@@ -55,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", metavar="RUN", help="the run's id (the name of its folder in reports/), or latest")
+    parser.add_argument("run", metavar="RUN", help=f"the run: {FORMS}; or the path of its folder")
     parser.add_argument("--yes", action="store_true", help="do not ask before the plan is applied")
     parser.add_argument(
         "--report-dir", type=Path, default=Path("reports"), metavar="DIR", help="where the run's folder is (reports/)"
@@ -88,6 +91,8 @@ def _options(given: argparse.Namespace) -> UndoOptions:
 
 
 def _undo(undo: Undo, *, yes: bool) -> int:
+    if undo.run_folder.name != undo.options.run.rstrip("/").rpartition("/")[2]:
+        print(f"run {undo.run_folder.name}")
     plans = undo.plan()
     console = output(sys.stdout, colour=True)
     steps = sum(len(one.plan.granted) for one in plans)

@@ -20,6 +20,7 @@ from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.report.stored import REPORT, Document, read_report
 from imagegate.report.words import plural
 from imagegate.runs.history import find
+from imagegate.runs.naming import FORMS
 from imagegate.strict_yaml import read_bytes
 from imagegate.waive import Edit, Wanted, edit, pick
 
@@ -77,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("run", metavar="RUN", help="the run: its id, the beginning of it, or latest")
+    parser.add_argument("run", metavar="RUN", help=f"the run: {FORMS}")
     parser.add_argument("finding", nargs="+", metavar="FINDING", help="the fingerprint of a fail, or its beginning")
     parser.add_argument("--reason", type=_text, required=True, metavar="TEXT", help="why the fail may stand")
     parser.add_argument("--until", type=_day, required=True, metavar="DAY", help="the last day (UTC): 2026-12-31")

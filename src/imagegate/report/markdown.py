@@ -28,7 +28,7 @@ from imagegate.report.records import (
 )
 from imagegate.report.safe import TEXT_LIMIT, visible
 from imagegate.report.stored import Document
-from imagegate.report.words import plural
+from imagegate.report.words import plural, rules_named
 
 LIMIT = 1_000_000
 """Bytes of UTF-8."""
@@ -136,7 +136,8 @@ def _scope(head: Mapping[str, Any]) -> Iterator[str]:
     if scope["deselected"]:
         yield f"- **not complete**: {plural(scope['deselected'], 'pair')} deselected"
     if scope["rules_without_targets"]:
-        yield f"- rules without targets: {', '.join(map(str, scope['rules_without_targets']))}"
+        places = [rule["lines"] for rule in head["policy"].get("rules", ())]
+        yield f"- rules without targets: {rules_named(scope['rules_without_targets'], places)}"
     yield from _few(
         [f"**verification turned off**: {inert_text(text, TEXT_LIMIT)}" for text in scope.get("relaxed", ())]
     )
@@ -168,7 +169,9 @@ def _counts(head: Mapping[str, Any]) -> Iterator[str]:
     if baseline is not None:
         told = ", ".join(f"{number:,} {name}" for name, number in baseline["counts"].items())
         yield ""
-        with_what = f"run {code(baseline['run'])}" if baseline.get("run") else "no run, since there is none before"
+        with_what = (
+            f"run {code(baseline['run'])}" if baseline.get("run") else "no run, since there is no complete one before"
+        )
         yield f"Compared with {with_what}: {inert_text(told)}"
 
 
@@ -248,20 +251,27 @@ def _excused(kept: _Kept) -> Iterator[str]:
 
 
 def _permissions(head: Mapping[str, Any]) -> Iterator[str]:
+    """Those that need a look first. Of a gate, those that are about what it judged, and those to do something about."""
+    calm = {"in force", "ending soon"} if head["run"]["command"] == "gate" else set()
     for what in ("waivers", "attestations"):
-        odd = [each for each in head.get(what, ()) if each["state"] != "in force"]
-        if odd:
+        shown = [each for each in head.get(what, ()) if each.get("matches") or each["state"] not in calm]
+        if shown:
+            found = sorted(shown, key=lambda each: bool(each["state"] == "in force"))
             yield ""
-            yield f"### {what.capitalize()} that need a look"
+            yield f"### {what.capitalize()} of the policy"
             yield ""
-            lines = [f"**{each['state']}**: {code(each['check'])}, {_until(each)}" for each in odd]
-            yield from _few(lines)
+            yield from _few([_permission(each) for each in found])
 
 
-def _until(permission: Record) -> str:
-    who = permission.get("approved_by") or permission.get("by") or "somebody"
-    line = f", line {permission['line']}" if permission.get("line") else ""
-    return f"until {permission['until']} by {inert_text(who)}{line}"
+def _permission(given: Record) -> str:
+    state = given["state"] if given["state"] == "in force" else f"**{given['state']}**"
+    line = f", line {given['line']}" if given.get("line") else ""
+    matches = f", {plural(given['matches'], 'target')}" if given.get("matches") is not None else ""
+    about = f"{code(given['check'])} for {code(given['for'])}{matches}"
+    who = inert_text(given["approved_by"] if "approved_by" in given else given["by"])
+    ticket = f" ({inert_text(given['ticket'])})" if given.get("ticket") else ""
+    why = inert_text(given["reason"] if "reason" in given else given["statement"], TEXT_LIMIT)
+    return f"{state}{line}: {about}, until {given['until']} by {who}{ticket}: {why}"
 
 
 def _text(text: str) -> str:

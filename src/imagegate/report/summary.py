@@ -13,7 +13,7 @@ from imagegate.policy_model import Waiver
 from imagegate.probes.waivers import WaiverState
 from imagegate.report.lines import Line, Piece, line
 from imagegate.report.safe import visible
-from imagegate.report.words import meaning, plural, tool_version
+from imagegate.report.words import meaning, plural, rules_named, tool_version
 from imagegate.result import Counts, ExitCode, Result
 from imagegate.transports import CatalogScope
 
@@ -75,7 +75,7 @@ def _counts(counts: Counts) -> str:
 def _baseline(baseline: Baseline) -> tuple[Piece, ...]:
     new, changed, same = (baseline.count(change) for change in (Change.NEW, Change.CHANGED, Change.SAME))
     if baseline.run is None:
-        return (f"no run to compare with: {'all of it is' if new else 'nothing fails that would be'} new",)
+        return (f"no complete run to compare with: {'all of it is' if new else 'nothing fails that would be'} new",)
     now = f"{new:,} new, {changed:,} changed, {same:,} the same, {len(baseline.resolved):,} resolved"
     lost = Counter(former.why for former in baseline.not_resolved)
     rest = "".join(f", {number:,} {_WHY[why]}" for why, number in sorted(lost.items()))
@@ -125,7 +125,8 @@ def _scope_lines(result: Result) -> Iterator[Line]:
         yield line(2, ("not selected", "red"), f" {visible(name)}: no rule of the policy selects it")
     if scope.rules_without_targets:
         strict = " (strict_rules: an error)" if scope.strict_rules else ""
-        yield line(2, f"rules without targets: {', '.join(map(str, scope.rules_without_targets))}{strict}")
+        named = rules_named(scope.rules_without_targets, result.policy.places)
+        yield line(2, f"rules without targets: {named}{strict}")
     if scope.deselected:
         yield line(2, ("not complete", "yellow"), f": {plural(scope.deselected, 'pair')} deselected")
     for text in scope.relaxed:

@@ -11,7 +11,7 @@ from imagegate.report.lines import BLANK, Line, line, plain
 from imagegate.report.safe import visible
 from imagegate.report.steps import target_line
 from imagegate.report.words import plural, tool_version, utc
-from imagegate.report.write import write_file
+from imagegate.report.write import busy, write_file
 from imagegate.result import ExitCode
 from imagegate.undo import Fate, Item, counts
 from imagegate.undo_run import REPORT, UndoResult
@@ -65,8 +65,9 @@ def _what(item: Item) -> str:
 def write_undo(result: UndoResult, folder: Path) -> None:
     """Write both files into ``folder``. Raises ``OSError``."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_file(folder / REPORT, [encode(record(result)), "\n"])
-    write_file(folder / "undo.txt", plain(undo_lines(result)))
+    with busy(folder):
+        write_file(folder / "undo.txt", plain(undo_lines(result)))
+        write_file(folder / REPORT, [encode(record(result)), "\n"])
 
 
 def record(result: UndoResult) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -42,6 +42,12 @@ REMEDY_WORDS = {
 
 _TRIED = frozenset({RemedyState.APPLIED, RemedyState.NOT_VERIFIED, RemedyState.FAILED})
 _WRONG_SHOWN = 5
+
+
+def rules_named(rules: Iterable[int], places: Sequence[Mapping[str, int]]) -> str:
+    """Rules of the policy by index, each with the line of the first check it requires: ``rule 4 (line 31)``."""
+    lines = {rule: min(places[rule].values(), default=None) for rule in range(len(places))}
+    return ", ".join(f"rule {rule}" + (f" (line {line})" if (line := lines.get(rule)) else "") for rule in rules)
 
 
 def meaning(result: Result) -> str:

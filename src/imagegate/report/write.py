@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from imagegate.durable import replacing
 from imagegate.report import document, junit, terminal
 from imagegate.report.formats import FORMATS
 from imagegate.report.past import Context
@@ -17,8 +18,6 @@ from imagegate.report.stored import REPORT, Document, document_of
 from imagegate.result import Result
 
 LATEST = "latest"
-
-_MODE = 0o644
 
 
 def write_reports(
@@ -89,16 +88,8 @@ def write_formats(document: Document, run: Path, formats: Iterable[str], context
 
 def write_file(path: Path, chunks: Iterable[str]) -> None:
     """Write ``chunks``, whole or not at all, flushed to disk."""
-    temporary = _beside(path)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n", buffering=1 << 16) as file:
-            file.writelines(chunks)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.writelines(chunks)
 
 
 def _point(link: Path, to: str) -> str | None:

@@ -12,8 +12,9 @@ from imagegate.model import Finding
 from imagegate.report.words import utc
 from imagegate.runs.brief import RunHead, Spot, State, briefs_of
 from imagegate.runs.compare import Changed, Gap, Pair, Place, View, compare, view_of
-from imagegate.runs.history import LATEST, find
+from imagegate.runs.history import Kept, row_of
 from imagegate.runs.index import Index, Problem, Span
+from imagegate.runs.naming import LATEST, resolve
 from imagegate.runs.scan import Say
 from imagegate.runs.store import ask
 
@@ -33,19 +34,14 @@ class Base:
 
 def load_base(folder: Path, name: str, *, policy: str, command: str, say: Say | None = None) -> Base:
     """The run that ``--baseline name`` means. ``latest`` is the last complete one of this policy and command, and may
-    be missing. Raises ``UsageError`` where any other name is that of no run, or of none that ``command`` can be
-    compared with."""
+    be missing. Raises ``UsageError`` where any other name is that of no run."""
 
     def load(index: Index, ignored: Mapping[str, str]) -> Base:
         since = index.open_since(policy)
-        if name == LATEST:
-            rows = index.runs(policy=policy, command=command, complete=True, limit=1)
-            if not rows:
-                return Base(since=since)
-            head = rows[0].head
-        else:
-            head = find(index, ignored, folder, name).head
-        return _loaded(index, head, since)
+        kept = Kept(index, ignored, folder, base=(policy, command))
+        if name == LATEST and kept.latest() is None:
+            return Base(since=since)
+        return _loaded(index, row_of(index, resolve(kept, name)).head, since)
 
     return ask(folder, load, say)
 
@@ -124,7 +120,8 @@ def _former(base: Base, pair: Pair, gap: Gap, now: datetime) -> Former:
     after = None
     if span is not None and gap is Gap.IN_ORDER:
         until = now if span.until is None else datetime.fromisoformat(span.until)
-        after = (until - datetime.fromisoformat(span.since)).total_seconds()
+        since = datetime.fromisoformat(span.since)
+        after = (until - since).total_seconds() if since <= until else None  # else a clock went back
     return Former(
         check=pair[0],
         severity=fail.severity,

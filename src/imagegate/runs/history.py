@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,74 +9,97 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from imagegate.errors import UsageError
 from imagegate.report.past import PastRun
 from imagegate.runs.brief import SEVERITIES, BriefError, RunHead, head_of
 from imagegate.runs.compare import Changed, Comparison, Fail, Gap, Place, compare
 from imagegate.runs.index import Delta, Index, Problem, Row, Span
+from imagegate.runs.naming import LATEST, resolve
 from imagegate.runs.packing import Damaged
-from imagegate.runs.scan import Say
+from imagegate.runs.scan import RUN, Say
 from imagegate.runs.store import Unusable, ask
 
-LATEST = "latest"
 PAST = 100
 """So many runs before this one are told to renderers."""
 
-_SHOWN = 5
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The runs of an index, for ``naming``. ``~N`` counts those of the same policy and command.
+
+    ``base``: the policy and command of which ``latest`` is the last complete run; None: it is what the link names, or
+    where that names none the newest run.
+    """
+
+    index: Index
+    ignored: Mapping[str, str]
+    folder: Path
+    base: tuple[str, str] | None = None
+
+    @property
+    def where(self) -> str:
+        """The report folder."""
+        return str(self.folder)
+
+    @property
+    def nothing(self) -> str:
+        """Why there is no latest run."""
+        if self.base is None:
+            return f"no run is kept there{self.hint()}"
+        return f"no complete run of {self.base[1]} with the policy {self.base[0]} is kept there{self.hint()}"
+
+    def has(self, run: str) -> bool:
+        """Whether the index has it."""
+        return RUN.fullmatch(run) is not None and self.index.run(run) is not None
+
+    def runs(self) -> list[str]:
+        """All of the index."""
+        return [row.head.id for row in self.index.runs()]
+
+    def others(self) -> dict[str, str]:
+        """Those that are ignored."""
+        return {run: f"cannot be read: {why}" for run, why in self.ignored.items()}
+
+    def hint(self) -> str:
+        """What would name them."""
+        some = len(self.ignored)
+        return f"; {some} cannot be read: imagegate history --ignored names them" if some else ""
+
+    def latest(self) -> str | None:
+        """The link's, else the newest; or the last complete one of ``base``."""
+        if self.base is not None:
+            policy, command = self.base
+            found = self.index.runs(policy=policy, command=command, complete=True, limit=1)
+        else:
+            link = self.folder / LATEST
+            named = link.resolve().name if link.is_symlink() else ""
+            if self.has(named):
+                return named
+            found = self.index.runs(limit=1)
+        return found[0].head.id if found else None
+
+    def before(self, run: str, count: int) -> list[str]:
+        """Those of the same policy and command that ended before it."""
+        head = row_of(self.index, run).head
+        rows = self.index.runs(policy=head.policy, command=head.command, before=head, limit=count)
+        return [row.head.id for row in rows]
+
+    def line(self, run: str) -> str:
+        """The policy and the command."""
+        head = row_of(self.index, run).head
+        return f" of {head.command} with the policy {head.policy}"
 
 
 def find(index: Index, ignored: Mapping[str, str], folder: Path, name: str) -> Row:
-    """The run that is meant: an id, the beginning of one, ``latest``; with ``~N`` the Nth before it.
-
-    Before it means: of the same policy and command. Raises ``UsageError`` if there is no such run, or if it cannot be
-    told which is meant.
-    """
-    match = re.fullmatch(r"(.*?)(?:~(\d{1,6}))?", name, re.DOTALL)
-    assert match is not None  # noqa: S101 - it matches everything
-    row = _named(index, ignored, folder, match[1])
-    back = int(match[2] or 0)
-    if not back:
-        return row
-    head = row.head
-    earlier = index.runs(policy=head.policy, command=head.command, before=head, limit=back)
-    if len(earlier) < back:
-        raise UsageError(
-            f"{name}: there are {len(earlier)} runs of {head.command} with the policy {head.policy} before {head.id}"
-        )
-    return earlier[-1]
+    """The run that is meant by a name (``naming``). Raises ``UsageError``."""
+    return row_of(index, resolve(Kept(index, ignored, folder), name))
 
 
-def _named(index: Index, ignored: Mapping[str, str], folder: Path, name: str) -> Row:
-    if name == LATEST:
-        link = folder / LATEST
-        newest = index.runs(limit=1)
-        row = index.run(link.resolve().name) if link.is_symlink() else None
-        if row is None and not newest:
-            raise UsageError(f"{folder}: no run is kept there{_of_ignored(ignored)}")
-        return row or newest[0]
-    if (row := index.run(name)) is not None:
-        return row
-    if name in ignored:
-        raise UsageError(f"run {name} in {folder} cannot be read: {ignored[name]}")
-    found = [row for row in index.runs() if name and row.head.id.startswith(name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f"{name} is the beginning of {len(found)} runs: {_some(row.head.id for row in found)}")
-    raise UsageError(
-        f"there is no run {name} in {folder} (the newest there: "
-        f"{_some(row.head.id for row in index.runs(limit=_SHOWN)) or 'none'}){_of_ignored(ignored)}"
-    )
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
-    return ", ".join(listed[:_SHOWN]) + more
-
-
-def _of_ignored(ignored: Mapping[str, str]) -> str:
-    return f"; {len(ignored)} cannot be read: imagegate history --ignored names them" if ignored else ""
+def row_of(index: Index, run: str) -> Row:
+    """A run that was there a moment ago."""
+    row = index.run(run)
+    if row is None:
+        raise Damaged(f"run {run} has gone from the index")
+    return row
 
 
 # the trend

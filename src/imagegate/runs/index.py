@@ -87,16 +87,11 @@ class Index:
 
     def create(self) -> None:
         """Make the tables."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._writing():
             for statement in schema.TABLES.split(";"):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA application_id = {schema.APPLICATION}")
             self._db.execute(f"PRAGMA user_version = {schema.VERSION}")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     # what is there
 
@@ -237,13 +232,10 @@ class Index:
     @contextmanager
     def _wanted(self, numbers: Iterable[Hashable]) -> Iterator[None]:
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted(id INTEGER PRIMARY KEY)")
-        self._db.execute("BEGIN")
-        try:
+        with self._writing("BEGIN"):
             self._db.executemany("INSERT OR IGNORE INTO wanted VALUES(?)", ((number,) for number in numbers))
             yield
-        finally:
             self._db.execute("DELETE FROM wanted")
-            self._db.execute("COMMIT")
 
     # what goes in
 
@@ -299,8 +291,7 @@ class Index:
                 subjects = json.dumps(one.subjects) if failed else None
                 yield check, target, int(one.state), _code(one.severity), print_, subjects
 
-        self._db.execute("BEGIN")
-        try:
+        with self._writing("BEGIN"):
             self._db.executemany("INSERT OR REPLACE INTO incoming VALUES(?, ?, ?, ?, ?, ?)", rows())
             self._db.executemany(
                 "INSERT INTO in_checks VALUES(?, ?, ?)", ((n, name, title) for name, (n, title) in checks.items())
@@ -308,10 +299,6 @@ class Index:
             self._db.executemany(
                 "INSERT INTO in_targets VALUES(?, ?, ?, ?, ?, ?, ?, ?)", ((n, *spot) for n, spot in targets.values())
             )
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
         return Counter(severity for severity in standing.values() if severity is not None)
 
     def _insert(self, head: RunHead, rows: list[Any], standing: Counter[str], stat: Stat) -> None:
@@ -359,12 +346,14 @@ class Index:
         self._db.executemany("DELETE FROM deltas WHERE run = ? OR base = ?", ((run, run) for run in runs))
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+    def _writing(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+        """All of it or nothing. ``BEGIN``: of temporary tables, while others may write."""
+        self._db.execute(begin)
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # SQLite rolls back by itself where the disk is full
+                self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
 

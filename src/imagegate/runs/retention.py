@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import stat
@@ -14,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from imagegate.capture_state import FILE as CAPTURE
+from imagegate.capture_state import LOCK as CAPTURE_LOCK
 from imagegate.capture_state import read_state
 from imagegate.errors import UserError
 from imagegate.journal import JOURNAL
@@ -26,13 +26,17 @@ from imagegate.report.lines import Line, line
 from imagegate.report.stored import REPORT
 from imagegate.report.words import plural
 from imagegate.runs.brief import RunHead
-from imagegate.runs.history import LATEST
 from imagegate.runs.index import Index
+from imagegate.runs.naming import LATEST
 from imagegate.runs.scan import UNDO
-from imagegate.undo import GOOD, changes, has_way_back
+from imagegate.runs.undos import UndoHead, read_undos, taken_back
+from imagegate.undo import changes, has_way_back
 
 _OURS = frozenset(
-    {*ALWAYS.values(), *(form.file for form in FORMATS.values()), JOURNAL, CAPTURE, PROVE, PROVE_LOCK, UNDO, "undo.txt"}
+    {
+        *(*ALWAYS.values(), *(form.file for form in FORMATS.values())),
+        *(JOURNAL, CAPTURE, CAPTURE_LOCK, PROVE, PROVE_LOCK, UNDO, "undo.txt"),
+    }
 )
 _TEMPORARY = re.compile(r"\.[a-z]+\.[a-z]+\.[0-9a-f]{8}(\.tmp)?")
 """What a process that was killed while it wrote left behind."""
@@ -64,17 +68,18 @@ class Needed(Exception):
     """A run that must not go, and why."""
 
 
-def beyond(runs: Iterable[RunHead], keep: Keep, now: datetime) -> list[RunHead]:
+def beyond(runs: Iterable[RunHead | UndoHead], keep: Keep, now: datetime) -> list[RunHead | UndoHead]:
     """The runs that no rule keeps, the oldest first. Pure.
 
-    The newest complete run of each policy and command is always kept: the next one is compared with it.
+    The newest complete run of each policy and command is always kept: the next one is compared with it. Undos are a
+    command of their own, of no policy.
     """
     if keep.runs is None and keep.days is None:
         return []
-    groups: dict[tuple[str, str], list[RunHead]] = {}
+    groups: dict[tuple[str, str], list[RunHead | UndoHead]] = {}
     for run in sorted(runs, key=lambda run: (run.finished, run.id), reverse=True):
         groups.setdefault((run.policy, run.command), []).append(run)
-    old: list[RunHead] = []
+    old: list[RunHead | UndoHead] = []
     for group in groups.values():
         base = next((run for run in group if run.complete), None)
         for rank, run in enumerate(group):
@@ -90,12 +95,15 @@ def prune(index: Index, folder: Path, keep: Keep, *, now: datetime, dry_run: boo
     removed: dict[str, int] = {}
     kept: dict[str, str] = {}
     failed: dict[str, str] = {}
-    taken_back = _taken_back(folder)
-    for run in beyond((row.head for row in index.runs()), keep, now):
+    undos = read_undos(folder)
+    back = taken_back(undos)
+    for run in beyond([*(row.head for row in index.runs()), *undos], keep, now):
         try:
             with _alone(folder, run.id) as (parent, descriptor):
                 names = _names(descriptor)
-                _check_needed(folder, run.id, taken_back.get(run.id, frozenset()), keep)
+                if isinstance(run, UndoHead) and run.of not in removed:
+                    _check_told(folder, run, undos)
+                _check_needed(folder, run.id, back.get(run.id, frozenset()), keep)
                 size = sum(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_size for name in names)
                 if not dry_run:
                     _remove(parent, descriptor, run.id, names)
@@ -148,7 +156,7 @@ class _Descriptor:
 
 def _names(descriptor: int) -> list[str]:
     """What lies in the folder of a run, the report last: as long as that is there, the rest can be removed again."""
-    names = sorted(os.listdir(descriptor), key=lambda name: (name == REPORT, name))
+    names = sorted(os.listdir(descriptor), key=lambda name: (name in {REPORT, UNDO}, name))
     for name in names:
         regular = stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode)
         if not regular or not (name in _OURS or _TEMPORARY.fullmatch(name)):
@@ -156,7 +164,7 @@ def _names(descriptor: int) -> list[str]:
     return names
 
 
-def _check_needed(folder: Path, run: str, taken_back: Collection[int], keep: Keep) -> None:
+def _check_needed(folder: Path, run: str, back: Collection[int], keep: Keep) -> None:
     """Raises ``Needed``."""
     link = folder / LATEST
     if link.is_symlink() and link.readlink().name == run:
@@ -176,11 +184,18 @@ def _check_needed(folder: Path, run: str, taken_back: Collection[int], keep: Kee
     if history.open or history.torn:
         raise Needed("it was killed at a change, and nobody knows whether that was carried out (imagegate undo looks)")
     if not keep.forget_undo:
-        left = [e for e in changes(history.entries) if e.number not in taken_back and has_way_back(e)]
+        left = [e for e in changes(history.entries) if e.number not in back and has_way_back(e)]
         if left:
             raise Needed(
                 f"{plural(len(left), 'change')} can still be taken back (--forget-undo removes it all the same)"
             )
+
+
+def _check_told(folder: Path, undo: UndoHead, undos: Iterable[UndoHead]) -> None:
+    """Whether a run that was undone may go is told by its undo, and by who undid that."""
+    tells = undo.good or undo.of in {each.id for each in undos}
+    if tells and (folder / undo.of).exists():
+        raise Needed(f"run {undo.of} is still there, and this tells what of it was taken back")
 
 
 def _check_capture(run: Path) -> None:
@@ -203,24 +218,6 @@ def _check_proof(run: Path) -> None:
         raise Needed(str(error)) from error
     if left:
         raise Needed(f"{plural(len(left), 'server')} that it made may be there: imagegate prove --clean {run.name}")
-
-
-def _taken_back(folder: Path) -> dict[str, set[int]]:
-    """The numbers of changes that were taken back, by run. An undo that was undone does not count."""
-    undos: dict[str, tuple[str, set[int]]] = {}
-    for path in folder.glob(f"*/{UNDO}"):
-        try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            good = {change["entry"] for change in raw["changes"] if change["fate"] in GOOD}
-            undos[path.parent.name] = (str(raw["run"]["undoes"]), good)
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # nothing is known to have been taken back
-    undone = {of for of, _ in undos.values()}
-    found: dict[str, set[int]] = {}
-    for name, (of, good) in undos.items():
-        if name not in undone:
-            found.setdefault(of, set()).update(good)
-    return found
 
 
 def _remove(parent: int, descriptor: int, run: str, names: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from imagegate.sandbox import layout, net
 from imagegate.sandbox.errors import SandboxError
 from imagegate.sandbox.model import AnySpec, BaseImage
 
-_LIMIT = 45
+_LIMIT = 120
 _POLL = 0.05
 
 
@@ -40,10 +40,7 @@ def ask_once(ports: Mapping[str, int], projects: Mapping[str, str], passwords: M
 def create(
     ports: Mapping[str, int], projects: Mapping[str, str], passwords: Mapping[str, str], specs: Sequence[AnySpec]
 ) -> None:
-    """Create a server for each guest in the owner's project and wait until all are ACTIVE.
-
-    May be called again after a failure: what became ACTIVE stays, what got stuck is deleted and made again.
-    """
+    """Create a server for each guest in the owner's project and wait until all are ACTIVE."""
     glance = ports[f"glance-{layout.NOVA_REGION}"]
     nova = ports["nova"]
     admin = token(ports, projects[layout.ADMIN], layout.ADMIN, passwords[layout.ADMIN])
@@ -52,11 +49,8 @@ def create(
     headers = {"X-Auth-Token": owner, "X-OpenStack-Nova-API-Version": "2.37"}
     listed = _ask(nova, "GET", "/v2.1/flavors", headers=headers).json()["flavors"]
     flavors = {flavor["name"]: flavor["id"] for flavor in listed}
-    there = _clear(nova, headers)
     waiting = {}
     for spec in specs:
-        if spec.name in there:
-            continue
         server: dict[str, Any] = {
             "name": spec.name,
             **_disk(images[spec.image], spec.volume_gb),
@@ -87,25 +81,6 @@ def stop(ports: Mapping[str, int], projects: Mapping[str, str], password: str, n
     for server in _ask(nova, "GET", "/v2.1/servers/detail", headers=headers).json()["servers"]:
         if server["name"] == name and server["status"] == "ACTIVE" and server["OS-EXT-STS:task_state"] is None:
             _ask(nova, "POST", f"/v2.1/servers/{server['id']}/action", body={"os-stop": None}, headers=headers)
-
-
-def _clear(nova: int, headers: dict[str, str]) -> set[str]:
-    """Delete the servers that are not ACTIVE; returns the names of those that are."""
-    deadline = time.monotonic() + _LIMIT
-    asked: set[str] = set()
-    while True:
-        listed = _ask(nova, "GET", "/v2.1/servers/detail", headers=headers).json()["servers"]
-        stuck = [server for server in listed if server["status"] != "ACTIVE"]
-        if not stuck:
-            return {server["name"] for server in listed}
-        for server in stuck:
-            if server["id"] not in asked:
-                asked.add(server["id"])
-                _ask(nova, "DELETE", f"/v2.1/servers/{server['id']}", headers=headers)
-        if time.monotonic() > deadline:
-            message = f"Nova did not delete the servers {', '.join(s['name'] for s in stuck)} within {_LIMIT} s."
-            raise SandboxError(message)
-        time.sleep(_POLL)
 
 
 def _wait_active(nova: int, headers: dict[str, str], waiting: dict[str, str]) -> None:

@@ -130,7 +130,7 @@ def test_nothing_is_left_of_an_instance_dead_or_alive(request, start, backend):
         request.getfixturevalue("wine")
     win = start(backend=backend)
     os.kill(win.pid, signal.SIGKILL)
-    within(10, lambda: not windows.is_on(win.folder))
+    within(60, lambda: not windows.is_on(win.folder))
     assert windows.read(win.folder).pid is None
     again = windows.start(win.folder, windows.WindowsSpec(name="win-01", backend=backend))
     with shell(again) as opened:

@@ -244,3 +244,21 @@ def test_looks_that_begin_after_the_wish_to_stop_stay_undone():
     [found] = machine.judge([pair(TOY, web)])
     assert world.looks == []
     assert (found.verdict, found.reason) == (Verdict.UNKNOWN, "the run was interrupted before this was looked at")
+
+
+def test_an_interrupt_among_what_is_at_hand_leaves_the_rest_unseen_for_the_same_reason():
+    class Near(World):
+        """All was listed already."""
+
+        def at_hand(self, target, probes):
+            return True
+
+    world = Near()
+    pairs = [pair(TOY, a_guest(world, name, EMPTY)) for name in ("one", "two")]
+    machine = engine(world, progress=CtrlC())
+    with pytest.raises(KeyboardInterrupt):
+        machine.look(pairs)
+    seen, lost = machine.judge(pairs)
+    assert (seen.verdict, lost.verdict) == (Verdict.PASS, Verdict.UNKNOWN)
+    assert (lost.reason, lost.owner) == ("the run was interrupted before this was looked at", Owner.USER)
+    assert machine.cancelled.is_set()

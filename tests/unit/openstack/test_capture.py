@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import re
 import signal
@@ -13,12 +15,14 @@ from datetime import UTC, datetime
 import pytest
 
 from imagegate.capture import Capture, begin
-from imagegate.capture_state import read_state
+from imagegate.capture_state import read_state, write_state
 from imagegate.errors import UsageError
 from imagegate.probes.identity import BootFact
 from imagegate.report import junit
 from imagegate.report.build import head
 from imagegate.result import ExitCode
+from imagegate.runs.store import ask
+from imagegate.undo_run import Undo, UndoOptions
 
 POLICY = """
 policy: golden
@@ -403,6 +407,132 @@ def test_an_interrupt_says_what_exists_and_a_resume_finishes_it(volumes, capture
     assert (result.exit_code, state.stage) == (ExitCode.COMPLIANT, "done")
     assert len(volumes.bodies) == 1
     assert story["gate"]["exit_code"] == 0
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "line"),
+    [
+        ("gate", 4, ""),
+        ("asking", 4, ""),
+        ("made", 11, "image {} exists"),
+        ("active", 11, "image {} exists"),
+        ("done", 11, "image {} exists"),
+    ],
+)
+def test_a_full_disk_ends_a_capture_that_says_what_exists_and_goes_on(  # noqa: PLR0917
+    volumes, capture, monkeypatch, stage, code, line
+):
+    """What cannot be written down is not begun; what was begun is named, and found again by the resume."""
+
+    def full(folder, state):
+        if state.stage == stage:
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+        write_state(folder, state)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("imagegate.capture.write_state", full)
+        result, story, state = capture()
+    assert int(result.exit_code) == code, result.story.lines
+    assert "cannot be written down" in story["stopped"]
+    assert "No space left on device" in story["stopped"]
+    made = [image for image in volumes.cloud.images if image["name"] == NAME]
+    assert len(made) == len(volumes.bodies) == (code == 11)
+    if code == 4:
+        assert "the image was asked for; whether it was made is not known yet" not in result.story.lines
+        return
+    assert line.format(made[0]["id"]) in result.story.lines
+    assert any(text.startswith("go on: ") for text in result.story.lines)
+    result, story, state = capture(replace(state, attempt=2))
+    assert (result.exit_code, state.stage) == (ExitCode.COMPLIANT, "done")
+    assert len(volumes.bodies) == 1
+
+
+def test_nobody_goes_on_with_a_capture_that_is_still_at_work(volumes, capture, tmp_path):
+    """Two processes would ask for two images. What has ended is gone on with by one of them only."""
+    refused = []
+
+    def meddle(text):
+        if text.startswith("capturing "):
+            [folder] = (path.parent for path in (tmp_path / "reports").glob("*/capture.json"))
+            for plan in (False, True):
+                with pytest.raises(UsageError, match=r"is still at work \(process \d+ on ") as error:
+                    capture(replace(read_state(folder), attempt=2), plan=plan)
+                refused.append(str(error.value))
+
+    result, _, state = capture(say=meddle)
+    assert result.exit_code is ExitCode.COMPLIANT
+    assert len(refused) == 2
+    assert len(volumes.bodies) == 1
+    assert capture(replace(state, attempt=2))[0].exit_code is ExitCode.COMPLIANT
+    with pytest.raises(UsageError, match="gone on with meanwhile"):
+        capture(replace(state, attempt=2))
+    assert len(volumes.bodies) == 1
+
+
+def test_a_plan_to_go_on_does_not_take_the_place_of_what_was_reported(volumes, capture):
+    result, _, state = capture()
+    assert (result.run_id, len(result.findings)) == (state.run, 4)
+    planned, _, after = capture(replace(state, attempt=2), plan=True)
+    assert (planned.run_id, planned.complete) == (f"{state.run}-plan", False)
+    assert after == state
+    again, _, _ = capture(replace(state, attempt=2))
+    assert again.run_id == state.run
+
+
+@pytest.fixture
+def patching(volumes, kit):
+    """A cloud whose image service takes patches; a policy that needs one."""
+
+    def answer(request):
+        for image in volumes.cloud.images if request.method == "PATCH" else ():
+            if request.path.endswith(f"/v2/images/{image['id']}"):
+                image.update({edit["path"].removeprefix("/"): edit["value"] for edit in request.body})
+                return kit.Reply(json=image)
+        return None
+
+    volumes.cloud.on(answer)
+    return POLICY + "      catalog-properties-conform: {properties: {role: web}}\n"
+
+
+def test_what_the_image_needed_has_a_report_of_its_own_that_is_no_whole_audit(patching, capture, tmp_path):
+    """Else its journal looks like that of a run that was killed."""
+    _, _, state = capture(policy=patching)
+    folder = tmp_path / "reports" / f"{state.run}-image"
+    assert (folder / "journal.jsonl").exists()
+    run = json.loads((folder / "report.json").read_text())["run"]
+    assert (run["command"], run["complete"], run["exit_code"]) == ("audit", False, 0)
+    ignored = ask(tmp_path / "reports", lambda _, ignored: dict(ignored), None)
+    assert ignored.keys() <= {state.run}  # whoever calls for the capture writes its report
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_an_undo_of_a_capture_names_what_can_be_taken_back(patching, capture, tmp_path, mended):
+    """Its own folder has no journal: to say that all is as it was would be false."""
+    _, _, state = capture(policy=patching if mended else POLICY)
+    with pytest.raises(UsageError) as error:
+        Undo(UndoOptions(run=state.run, report_dir=tmp_path / "reports")).plan()
+    changed = f"what it changed is taken back with {state.run}-image" if mended else "it changed nothing else"
+    assert str(error.value) == (
+        f"{state.run} is a capture: it made the image {state.image}, which no undo deletes; {changed}"
+    )
+
+
+def test_an_image_that_could_not_be_made_to_comply_says_how_to_go_on(patching, volumes, capture, kit):
+    refused = [kit.Reply(503, {"error": "later"})]
+    volumes.cloud.hooks.insert(0, lambda r: refused.pop() if refused and r.method == "PATCH" else None)
+    result, _, state = capture(policy=patching)
+    assert (result.exit_code, state.stage) == (ExitCode.FIX_FAILED, "done")
+    (line,) = [text for text in result.story.lines if "captured, but not compliant" in text]
+    assert f"imagegate capture --resume {state.run}" in line
+    result, _, state = capture(replace(state, attempt=2))
+    assert result.exit_code is ExitCode.COMPLIANT
+    assert not any("not compliant" in text for text in result.story.lines)
+
+
+def test_an_undo_of_a_capture_that_came_to_nothing_has_nothing_to_take_back(volumes, capture, tmp_path):
+    result, _, state = capture(name="silver")
+    assert (result.exit_code, state.stage) == (ExitCode.NOTHING, "refused")
+    assert Undo(UndoOptions(run=state.run, report_dir=tmp_path / "reports")).plan() == []
 
 
 def test_a_resume_under_another_policy_is_refused(volumes, capture):

@@ -15,7 +15,7 @@ from imagegate.codec import digest
 from imagegate.model import Facts, Finding, Probe, Seen, Source, Verdict
 from imagegate.probes import IMAGE
 from imagegate.report import build, document
-from imagegate.report.words import utc
+from imagegate.report.words import rules_named, utc
 
 
 def fails(*subjects: str, **more: Any) -> Finding:
@@ -127,3 +127,15 @@ def test_json_is_ascii_without_controls_and_readable_by_strict_readers() -> None
     assert text.isascii()
     assert text.isprintable()
     assert json.loads(text) == {"a": "\x7f\x1b\\udc80😀é\u2028"}
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        ((), "rule 0, rule 1"),
+        (({"a-b": 12, "c-d": 9},), "rule 0 (line 9), rule 1"),
+        (({}, {"a-b": 31}), "rule 0, rule 1 (line 31)"),
+    ],
+)
+def test_rules_without_targets_are_told_by_number_and_line(places: tuple[dict[str, int], ...], said: str) -> None:
+    assert rules_named((0, 1), places) == said

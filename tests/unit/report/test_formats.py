@@ -91,7 +91,8 @@ def test_a_run_that_is_rendered_again_is_told_of_the_runs_before(
     [
         (["--format", "cvs"], "there is no such form, did you mean csv?"),
         (["--format", "html", "--lang", "de"], "invalid choice: 'de'"),
-        (["nope"], "there is no report"),
+        (["nope"], "there is no run nope"),
+        (["../nope"], "nope/report.json: there is no report"),
         (["--format", "csv", "--format", "json", "--output", "x"], "--output takes one form"),
         (["--format", "csv", "--output", "/nowhere/x"], "No such file or directory"),
     ],

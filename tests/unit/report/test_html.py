@@ -26,7 +26,7 @@ from imagegate.report.stored import Document, document_of
 from imagegate.result import ExitCode, Story
 
 PAGE = files("imagegate.report.html").joinpath("page")
-VOID = {"meta", "link", "rect", "path", "circle", "line", "br", "img", "input"}
+VOID = {"meta", "wbr", "link", "rect", "path", "circle", "line", "br", "img", "input"}
 
 
 class Page(HTMLParser):
@@ -369,7 +369,7 @@ def test_a_baseline_without_a_run_to_compare_with() -> None:
         "resolved": [],
     }
     [(_, text)] = page(headed(baseline=baseline)).all("section", **{"aria-labelledby": "baseline"})
-    assert "There was no run to compare with." in text
+    assert "There was no complete run to compare with." in text
 
 
 def test_the_story_of_a_capture() -> None:
@@ -429,6 +429,31 @@ def test_long_lists_of_gaps_are_folded() -> None:
     found = page(headed(scope={**document.head["scope"], "unreachable": lost}))
     assert "and 22 more" in found.text
     assert "host-29" in found.text
+
+
+def test_every_target_that_was_not_seen_is_named() -> None:
+    """6 of 8 targets seen: which two were not?"""
+    groups = {text.partition("\n")[0].strip(): text for _, text in case("audit").all("div", **{"class": "unseen"})}
+    text = " ".join(groups.values())
+    assert "web-02" in text, "not reached"
+    assert "win-01" in text, "attested, and not seen all the same"
+    assert "build-01" not in text
+    assert text.count("web-02") == 1, "told once"
+
+
+def test_a_thousand_targets_that_were_not_seen_do_not_fill_the_page() -> None:
+    document = document_of(cases.audit())
+    pattern = next(one for one in document.findings if one["verdict"] == "unknown" and one["attestation"] is None)
+    findings = [
+        {**pattern, "fingerprint": f"{number:016x}", "target": {**pattern["target"], "id": f"{number}", "name": f"gone-{number:04}"}}
+        for number in range(1000)
+    ]  # fmt: skip
+    found = page(Document(head=document.head, findings=findings))
+    text = " ".join(text for _, text in found.all("div", **{"class": "unseen"}))
+    assert "gone-0199" in text
+    assert "gone-0200" not in text
+    assert "and 992 more" in text
+    assert "and 800 more" in text
 
 
 def test_a_report_of_an_older_version_renders() -> None:

@@ -84,6 +84,13 @@ def test_time_to_fix_ends_with_the_first_run_that_saw_it_in_order(tmp_path: Path
     assert [each.resolved_after_s for each in made.baseline.resolved] == [86_400.0]
 
 
+def test_a_clock_that_went_back_tells_no_time_to_fix(tmp_path: Path) -> None:
+    keep(tmp_path, run(9, {"a/u": "fail"}))
+    made = compared(tmp_path, run(2, {"a/u": "pass"}))
+    assert made.baseline is not None
+    assert [each.resolved_after_s for each in made.baseline.resolved] == [None]
+
+
 def test_a_problem_that_came_back_is_first_seen_when_it_came_back(tmp_path: Path) -> None:
     first, *_ = keep(tmp_path, run(1, {"a/u": "fail"}), run(2, {"a/u": "pass"}), run(3, {"a/u": "fail"}))
     assert changes(compared(tmp_path, run(5, {"a/u": "fail"}), name=first)) == {"a/u": ("same", False, DAY(4))}
@@ -125,6 +132,17 @@ def test_without_a_run_to_compare_with_all_is_new_and_that_is_said(tmp_path: Pat
         "not_resolved": [],
     }  # fmt: skip
     assert not (tmp_path / "reports").exists()
+
+
+def test_with_a_tilde_latest_is_the_same_as_without(tmp_path: Path) -> None:
+    """The runs of another policy have no say, though the link names one of them."""
+    one, two, *_ = keep(
+        tmp_path, run(1, {"a/u": "fail"}), run(2, {"a/u": "pass"}), run(3, {}, complete=False), run(4, {}, policy="other")
+    )
+    for name, meant in {"latest": two, "latest~0": two, "latest~1": one, "20261102": one}.items():
+        head = load_base(tmp_path, name, policy="golden", command="audit").head
+        assert head is not None
+        assert head.id == meant, name
 
 
 @pytest.mark.parametrize(("name", "why"), [("nope", "there is no run nope"), ("latest~1", "there are 0 runs")])

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -144,8 +144,11 @@ def taken_back(folder: Path, fate: str = "taken-back", undo: str = "20261111T000
 
 def undid(folder: Path, of: str, fate: str) -> None:
     folder.mkdir()
-    record = {"run": {"undoes": of, "exit_code": 0}, "changes": [{"entry": 1, "fate": fate}]}
+    finished = f"{datetime.strptime(folder.name[:16], '%Y%m%dT%H%M%SZ').replace(tzinfo=UTC):%Y-%m-%dT%H:%M:%S.000Z}"
+    record = {"run": {"id": folder.name, "undoes": of, "exit_code": 0, "finished": finished},
+              "changes": [{"entry": 1, "fate": fate}]}  # fmt: skip
     (folder / "undo.json").write_text(json.dumps(record))
+    (folder / "undo.txt").write_text("")
 
 
 def undone_again(folder: Path) -> None:
@@ -172,9 +175,11 @@ def torn(folder: Path) -> None:
 
 
 def capture(stage: str) -> Callable[[Path], None]:
-    return lambda folder: write_state(
-        folder, State(run=folder.name, stage=stage, instance="x", name="y", policy="p", policy_digest="d")
-    )
+    def put(folder: Path) -> None:
+        write_state(folder, State(run=folder.name, stage=stage, instance="x", name="y", policy="p", policy_digest="d"))
+        (folder / "capture.lock").write_text("")
+
+    return put
 
 
 def proof(*, gone: bool) -> Callable[[Path], None]:
@@ -225,6 +230,102 @@ NEEDED: dict[str, tuple[Callable[[Path], object], str | None, str | None]] = {
 }  # fmt: skip
 
 
+UNDOS = [f"2026110{day}T120000Z-{day}bbb" for day in (2, 3, 4, 5)]
+
+
+@pytest.fixture
+def undone(tmp_path: Path) -> list[str]:
+    """Two runs; the first protected an image, which the first of four undos took back. The others are of other runs."""
+    runs = keep(tmp_path, run(1, {"a/u": "fail"}), run(2, {"a/u": "fail"}))
+    taken_back(tmp_path / runs[0], undo=UNDOS[0])
+    verified(tmp_path / UNDOS[0])
+    for undo in UNDOS[1:]:
+        undid(tmp_path / undo, "20260101T000000Z-gone", "no-way-back")
+    return runs
+
+
+TOLD = "is still there, and this tells what of it was taken back"
+
+
+@pytest.mark.parametrize(
+    ("keep_", "gone", "kept"),
+    [
+        (Keep(runs=1), ["run", *UNDOS[1:3]], {UNDOS[0]: "1 change can still be taken back"}),
+        (Keep(runs=1, forget_undo=True), ["run", *UNDOS[:3]], {}),
+        (Keep(runs=3, forget_undo=True), [], {UNDOS[0]: TOLD}),
+        (Keep(runs=3, days=6), [], {UNDOS[0]: TOLD}),
+        (Keep(runs=4), [], {}),
+        (Keep(days=6, forget_undo=True), ["run", *UNDOS[:3]], {}),
+        (Keep(days=0), ["run", *UNDOS[1:]], {UNDOS[0]: "1 change can still be taken back"}),
+        (Keep(), [], {}),
+    ],
+)
+def test_undos_go_as_runs_of_their_own_kind(
+    keep_: Keep, gone: list[str], kept: dict[str, str], undone: list[str], tmp_path: Path
+) -> None:
+    wanted = sorted(undone[0] if name == "run" else name for name in gone)
+    planned, _ = removed(tmp_path, keep_, dry_run=True)
+    found, why = removed(tmp_path, keep_)
+    assert sorted(found) == sorted(planned) == wanted
+    assert why.keys() == kept.keys()
+    assert all(reason in why[name] for name, reason in kept.items())
+    assert sorted({*undone, *UNDOS} - {*wanted}) == runs_of(tmp_path)
+
+
+def test_an_undo_stays_as_long_as_the_run_whose_changes_it_took_back(tmp_path: Path) -> None:
+    """Without it that run would be kept for ever: its changes would pass for changes that can be taken back."""
+    first, _ = keep(tmp_path, run(1, {"a/u": "fail"}), run(2, {"a/u": "fail"}))
+    taken_back(tmp_path / first, undo=UNDOS[0])
+    (tmp_path / first / "notes.txt").write_text("x")
+    undid(tmp_path / UNDOS[3], "20260101T000000Z-gone", "taken-back")
+    gone, kept = removed(tmp_path, Keep(runs=1, forget_undo=True))
+    assert (gone, kept[UNDOS[0]]) == ([], f"run {first} {TOLD}")
+    (tmp_path / first / "notes.txt").unlink()
+    assert removed(tmp_path, Keep(runs=1)) == ([first, UNDOS[0]], {})
+
+
+def test_who_undid_an_undo_stays_with_it(tmp_path: Path) -> None:
+    first, _ = keep(tmp_path, run(1, {"a/u": "fail"}), run(2, {"a/u": "fail"}))
+    taken_back(tmp_path / first, undo=UNDOS[0])
+    undid(tmp_path / UNDOS[1], UNDOS[0], "failed")
+    undid(tmp_path / UNDOS[3], "20260101T000000Z-gone", "failed")
+    gone, kept = removed(tmp_path, Keep(runs=1))
+    assert gone == []
+    assert "1 change can still be taken back" in kept[first]
+    assert [kept[undo] for undo in UNDOS[:2]] == [f"run {first} {TOLD}", f"run {UNDOS[0]} {TOLD}"]
+
+
+NO_UNDOS: dict[str, Callable[[Path], object]] = {
+    "nonsense": lambda path: path.write_text("{"),
+    "no object": lambda path: path.write_text("[]"),
+    "another's": lambda path: path.write_text(path.read_text().replace(UNDOS[0], UNDOS[1])),
+    "no time": lambda path: path.write_text(path.read_text().replace("2026-", "never")),
+    "a time without a zone": lambda path: path.write_text(path.read_text().replace("000Z", "000")),
+    "deep": lambda path: path.write_text("[" * 100_000),
+    "a link": lambda path: (path.rename(path.with_name("x")), path.symlink_to("x")),
+    "a run that is at work": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("what", NO_UNDOS)
+def test_what_cannot_be_read_as_an_undo_stays(what: str, tmp_path: Path) -> None:
+    for undo in UNDOS[:2]:
+        undid(tmp_path / undo, "20260101T000000Z-gone", "taken-back")
+    NO_UNDOS[what](tmp_path / UNDOS[0] / "undo.json")
+    assert removed(tmp_path, Keep(runs=1)) == ([], {})
+    assert runs_of(tmp_path) == UNDOS[:2]
+
+
+def test_an_undo_that_owes_something_or_was_not_ended_stays(tmp_path: Path) -> None:
+    for undo, put in zip(UNDOS, (owing, torn, refused), strict=False):
+        undid(tmp_path / undo, "20260101T000000Z-gone", "taken-back")
+        put(tmp_path / undo)
+    gone, kept = removed(tmp_path, Keep(days=0, forget_undo=True))
+    assert gone == [UNDOS[2]]
+    assert "it owes something" in kept[UNDOS[0]]
+    assert "it was killed" in kept[UNDOS[1]]
+
+
 @pytest.mark.parametrize("forget", [False, True])
 @pytest.mark.parametrize("what", NEEDED)
 def test_a_run_that_is_still_needed_stays(what: str, *, forget: bool, tmp_path: Path) -> None:
@@ -233,7 +334,7 @@ def test_a_run_that_is_still_needed_stays(what: str, *, forget: bool, tmp_path: 
     put(tmp_path / first)
     gone, kept = removed(tmp_path, Keep(runs=1, forget_undo=forget))
     if why[forget] is None:
-        assert (gone, kept) == ([first], {})
+        assert (gone[0], kept) == (first, {})
         assert not (tmp_path / first).exists()
     else:
         assert gone == []

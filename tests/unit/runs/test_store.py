@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -242,3 +243,29 @@ def test_a_writer_that_waits_in_vain_costs_no_report(folder: Path, monkeypatch: 
     assert next(point.row.head.id for point in told(folder)[0]) == made.run_id  # type: ignore[attr-defined]
 
 
+
+
+def test_a_full_disk_costs_the_index_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite has rolled back by itself then. Since when problems are there is known by nothing but the index."""
+    connect = sqlite3.connect
+
+    def limited(*args: Any, **more: Any) -> sqlite3.Connection:
+        connection = connect(*args, **more)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {max(pages, 1)}")
+        return connection
+
+    inode = (folder / INDEX).stat().st_ino
+    (oldest, *_) = sorted(path.name for path in folder.glob("*Z-*"))
+    shutil.rmtree(folder / oldest)
+    before = told(folder)
+    late = run(9, {"a/u": f"fail {', '.join(f'member {n}' for n in range(5000))}"})
+    with monkeypatch.context() as patch:
+        patch.setattr("imagegate.runs.store.sqlite3.connect", limited)
+        said: list[str] = []
+        write_reports(late, folder, say=said.append)
+        assert len(said) == 1
+        assert "is not in it yet: database or disk is full" in said[0]
+    assert (folder / INDEX).stat().st_ino == inode
+    shutil.rmtree(folder / late.run_id)
+    assert told(folder) == before

@@ -119,7 +119,7 @@ def share(head: Mapping[str, Any], made: Encoded) -> dict[str, Any] | None:
     for _, _, lines in found:
         for project, _, bad in lines:
             busy[project] += 1 + (bad << 20)
-    projects = [project for project, _ in sorted(busy.items(), key=lambda each: (-each[1], each[0]))]
+    projects = [project for project, _ in busy.most_common()]  # of equals the first images' first
     number = {project: place for place, project in enumerate(projects[:SHARED])}
     images, edges = [], []
     for place, (image, unseen, lines) in enumerate(found[:SHARED]):

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from imagegate.report.html.data import CLASSES, UNKNOWN, Encoded, Row, weight
+from imagegate.report.html.data import ATTESTED, CLASSES, UNKNOWN, Encoded, Row, weight
 from imagegate.report.html.stories import capture_story, prove_story
 from imagegate.report.language import Words, check_words, words
 from imagegate.report.records import SEVERITIES
@@ -26,7 +26,10 @@ FIRST = 50
 """So many findings are in the page itself, for viewers that run no scripts."""
 
 ROWS = 200
-"""So many rows of waivers, attestations and what was resolved are shown."""
+"""So many rows of waivers, attestations and what was resolved are shown at first; the rest is folded."""
+
+PLACES = 16
+"""So many lists of images and servers are shown at first, those that are not complete before the others."""
 
 _GAPS = 8
 _NOTHING = "-"
@@ -75,10 +78,10 @@ class Say:
         """A length of time in its largest unit."""
         if seconds is None:
             return _NOTHING
-        for unit, size in (("days", 86400), ("hours", 3600)):
+        for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
             if seconds >= size:
                 return self(f"baseline.{unit}", n=int(seconds // size))
-        return self("baseline.minutes", n=int(seconds // 60))
+        return self("baseline.moment")
 
 
 def context(head: Mapping[str, Any], made: Encoded, language: str) -> dict[str, Any]:
@@ -95,7 +98,9 @@ def context(head: Mapping[str, Any], made: Encoded, language: str) -> dict[str, 
         "command": say.known("command", run["command"]),
         "selected": targets["selected"],
         "seen": targets["seen"],
-        "gap_groups": list(_gaps(whole["scope"], say)),
+        "places": _by_need(whole["scope"]["catalog"]),
+        "places_cap": PLACES,
+        "gap_groups": list(_gaps(whole, made, say)),
         "tone": _TONES.get(run["exit_code"], "caution") if run["complete"] or run["exit_code"] else "caution",
         "meaning": meaning(run, say),
         "notes": list(_notes(run, say)),
@@ -126,6 +131,11 @@ def _whole(head: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
+def _by_need(catalogs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As they are where all are shown; else what is not complete first, so that it is never folded."""
+    return sorted(catalogs, key=lambda one: bool(one["complete"])) if len(catalogs) > PLACES else catalogs
+
+
 def meaning(run: Mapping[str, Any], say: Say) -> Markup | str:
     """The exit code in words. What a command says in words of its own stays as it is."""
     said = run.get("meaning")
@@ -152,16 +162,39 @@ def _notes(run: Mapping[str, Any], say: Say) -> Iterator[Markup]:
         yield say("result.max-unknown", n=run["max_unknown"])
 
 
-def _gaps(scope: Mapping[str, Any], say: Say) -> Iterator[dict[str, Any]]:
+def _blank(whole: Mapping[str, Any], made: Encoded) -> list[tuple[Any, Any]]:
+    """Targets that have no verdict but unknown, with the reason: ``seen`` leaves them out. Not those not reached."""
+    told = {visible(one["target"]) for one in whole["scope"]["unreachable"]}
+    judged = {row.target for row in made.rows if row.cls not in {UNKNOWN, ATTESTED}}
+    found: dict[int, tuple[Any, Any]] = {}
+    for row in (made.rows[place] for place in made.order):
+        if row.target not in judged and row.target not in found:
+            _, name, kind, cloud, region, *_ = json.loads(made.targets.lines[row.target])
+            if kind != "policy" and name not in told:
+                where = "/".join(part for part in (cloud, region) if part)
+                reason = json.loads(made.details.lines[row.detail]).get("reason") or ""
+                found[row.target] = (name, ": ".join(part for part in (where, reason) if part))
+    return list(found.values())
+
+
+def _gaps(whole: Mapping[str, Any], made: Encoded, say: Say) -> Iterator[dict[str, Any]]:
     """What was not seen, and why: a label and lines of (name, text)."""
+    scope = whole["scope"]
     lost = [
         (f"{one['cloud']}/{one['region']}", one.get("reason") or "") for one in scope["catalog"] if not one["complete"]
     ]
     left = scope["deselected"]
-    strict = say("scope.strict-rules") if scope.get("strict_rules") else ""
+    rules = whole["policy"].get("rules") or ()
+
+    def place(number: int) -> Markup:
+        lines = rules[number]["lines"].values() if number < len(rules) else ()
+        line = [say("detail.rule-line", n=min(lines))] if lines else []
+        return Markup(", ").join([*line, *([say("scope.strict-rules")] if scope.get("strict_rules") else [])])
+
     groups: list[tuple[str, str, list[tuple[Any, Any]]]] = [
         ("lost", "unseen", lost),
         ("unreachable", "unseen", [(one["target"], one["reason"]) for one in scope["unreachable"]]),
+        ("blank", "unseen", _blank(whole, made)),
         ("missing", "unseen", [(name, "") for name in scope.get("missing") or ()]),
         ("unselected", "unseen", [(name, "") for name in scope.get("unselected") or ()]),
         ("deselected", "unseen", [("", say("scope.pairs", n=left))] if left else []),
@@ -169,11 +202,18 @@ def _gaps(scope: Mapping[str, Any], say: Say) -> Iterator[dict[str, Any]]:
         ("owed", "unseen", [("", text) for text in scope.get("owed") or ()]),
         ("relaxed", "note", [("", text) for text in scope.get("relaxed") or ()]),
         ("warnings", "note", [("", text) for text in scope.get("warnings") or ()]),
-        ("rules", "note", [(say("scope.rule", n=number), strict) for number in scope["rules_without_targets"]]),
+        ("rules", "note", [(say("scope.rule", n=number), place(number)) for number in scope["rules_without_targets"]]),
     ]
     for name, tone, lines in groups:
         if lines:
-            yield {"label": say(f"scope.{name}"), "tone": tone, "entries": lines, "cap": _GAPS}
+            yield {
+                "label": say(f"scope.{name}"),
+                "tone": tone,
+                "entries": lines[:ROWS],
+                "cap": _GAPS,
+                "more": len(lines) - _GAPS,
+                "rest": len(lines) - ROWS,
+            }
 
 
 def strip(rows: Iterable[Row]) -> list[dict[str, Any]]:

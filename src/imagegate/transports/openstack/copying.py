@@ -29,7 +29,6 @@ from imagegate.errors import StepError
 from imagegate.model import Facts
 from imagegate.probes.copies import Content
 from imagegate.probes.image import IMAGE
-from imagegate.properties import addable
 from imagegate.steps.call import Call
 from imagegate.steps.copy import CopyImage
 from imagegate.transports import Watch
@@ -113,7 +112,7 @@ class Copier:
             "container_format": self._content.container_format,
             "min_disk": plan.min_disk,
             "min_ram": plan.min_ram,
-            "tags": [tag for tag in plan.tags if addable(tag)],
+            "tags": [tag for tag in plan.tags if not tag.startswith("_")],  # NHN Cloud refuses those
             step.terms.link: self._source,
             MARKER: self._word,
         }

@@ -48,6 +48,7 @@ class OpenStack:
         self._known: dict[str, Observations] = {}
         self._claims: dict[tuple[str, str], str] = {}
         self._opened: dict[tuple[str, str], Region | ApiError] = {}
+        self._spelt: dict[tuple[str, str], str] = {}
         self._listed: set[tuple[str, str]] = set()
         self._opening = threading.Lock()
         self._copying = threading.BoundedSemaphore(self._limits.copies)
@@ -74,11 +75,11 @@ class OpenStack:
         with self._opening:
             opened = dict(self._opened)
         found: list[CatalogScope] = []
-        for (cloud, name), region in opened.items():
+        for (cloud, key), region in opened.items():
             if isinstance(region, ApiError):
                 lost = CatalogScope(
-                    what="images", cloud=cloud, region=name, project=None, pages=0, count=0, complete=False,
-                    reason=region.reason, owner=region.fault,
+                    what="images", cloud=cloud, region=self._spelt[cloud, key], project=None, pages=0, count=0,
+                    complete=False, reason=region.reason, owner=region.fault,
                 )  # fmt: skip
                 found.append(lost)
             elif region.also is not None and (cloud, region.name) not in self._listed:
@@ -205,6 +206,7 @@ class OpenStack:
         key = (cloud, name.casefold())
         with self._opening:
             if key not in self._opened:
+                self._spelt[key] = name
                 known = next((r for (c, n), r in self._regions.items() if (c, n.casefold()) == key and r.image), None)
                 try:
                     self._opened[key] = known or self._open_for_images(cloud, name)

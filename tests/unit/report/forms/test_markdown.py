@@ -156,10 +156,28 @@ def test_an_incomplete_run_is_not_green() -> None:
     assert render("markdown", made_of([finding("pass")])).startswith("## ✅")
 
 
-def test_waivers_that_need_a_look_and_the_baseline() -> None:
+def test_every_waiver_says_who_why_and_until_when_and_the_baseline() -> None:
     text = render("markdown", DOCUMENTS["a baseline"]())
     assert "2 new, 1 resolved, 1 changed, 1 same" in text
     assert text.count("until 20") >= 4
-    assert "**expired**: `x-y`, until 2026-01-01 by a, line 5" in text
-    assert "in force" not in text
+    told = [line for line in text.splitlines() if "`x-y`" in line]
+    assert told[1] == "- **expired**, line 5: `x-y` for `image golden-*`, 2 targets, until 2026-01-01 by a: r"
+    assert told[-1] == "- in force, line 3: `x-y` for `image golden-*`, 0 targets, until 2026-12-31 by a: r", "last"
+    assert len(told) == 5
+
+
+def test_a_gate_tells_waivers_about_what_it_judged_and_those_to_do_something_about() -> None:
+    made = DOCUMENTS["a baseline"]()
+    made.head["run"]["command"] = "gate"
+    told = [line for line in render("markdown", made).splitlines() if "`x-y`" in line]
+    assert [line.partition(",")[0] for line in told] == [
+        "- **ending soon**",
+        "- **expired**",
+        "- **unused**",
+        "- **over-broad**",
+    ]
+
+
+def test_a_comparison_is_a_table_with_the_change() -> None:
+    text = render("markdown", DOCUMENTS["a baseline"]())
     assert tables(text)[1][0][-1] == "change"

@@ -77,7 +77,7 @@ function start() {
     for (const each of controls.menus.values()) if (!each.element.contains(event.target)) each.close();
   });
   addEventListener("beforeprint", makePrint);
-  addEventListener("afterprint", () => byId("paper").replaceChildren());
+  addEventListener("afterprint", endPrint);
   document.querySelector(".skip").addEventListener("click", (event) => {
     event.preventDefault();
     byId("findings").focus();

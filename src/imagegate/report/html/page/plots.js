@@ -67,16 +67,7 @@ function checksPlot() {
       ),
       h("span", { class: "n" }, values(one)),
     );
-  const rest = all.slice(BARS);
-  const more = rest.length
-    ? h(
-        "details",
-        null,
-        h("summary", null, t("page.and-more", { n: rest.length })),
-        h("ol", { class: "bars" }, rest.map(line)),
-      )
-    : null;
-  return figure("checks", t("plots.checks-desc"), h("ol", { class: "bars" }, all.slice(0, BARS).map(line)), more);
+  return figure("checks", t("plots.checks-desc"), barsOf(all, line));
 }
 
 function values(one) {
@@ -106,7 +97,7 @@ function values(one) {
 
 /* For each place what was judged, and of what nothing could be seen. */
 function coveragePlot() {
-  const all = HEAD.coverage;
+  const all = byNeed(HEAD.coverage);
   if (!all.length) return null;
   const most = Math.max(1, ...all.map((one) => one.seen + one.not_seen));
   const line = (one) => {
@@ -143,12 +134,25 @@ function coveragePlot() {
     h("span", { class: "seen" }, t("plots.seen")),
     h("span", { class: "not-seen" }, t("plots.not-seen")),
   );
-  return figure(
-    "coverage",
-    t("plots.coverage-desc"),
-    h("ol", { class: "bars" }, all.slice(0, 2 * BARS).map(line)),
-    legend,
-  );
+  return figure("coverage", t("plots.coverage-desc"), barsOf(all, line), legend);
+}
+
+/* Where there are more places than are drawn at first: those that were not seen whole before the others. */
+function byNeed(places) {
+  if (places.length <= BARS) return places;
+  const need = (one) => (one.lost === null ? one.not_seen : Infinity);
+  return [...places].sort((a, b) => (need(a) === need(b) ? 0 : need(b) - need(a)));
+}
+
+/* The first bars; the rest where somebody asks for it. */
+function barsOf(all, line) {
+  const rest = all.slice(BARS);
+  const list = (some) => h("ol", { class: "bars" }, some.map(line));
+  if (!rest.length) return list(all);
+  return [
+    list(all.slice(0, BARS)),
+    h("details", null, h("summary", null, t("page.and-more", { n: rest.length })), list(rest)),
+  ];
 }
 
 /* A bar per run, the last one this run. */
@@ -240,9 +244,9 @@ function trendTable(runs) {
       h(
         "tr",
         null,
-        h("td", { class: "mono" }, one.run),
+        h("td", { class: "mono nowrap" }, one.run),
         h("td", { class: "nowrap" }, time(one.finished)),
-        h("td", { class: "num" }, one.exit, one.complete ? "" : ` (${t("plots.run-incomplete")})`),
+        h("td", { class: "num nowrap" }, one.exit, one.complete ? "" : ` (${t("plots.run-incomplete")})`),
         [...HEAD.severities].reverse().map((name) => h("td", { class: "num" }, number(one.standing[name]))),
         h("td", { class: "num" }, number(one.unknown)),
       ),

@@ -2,7 +2,21 @@
 
 const PRINTED = 500;
 
+/* What is folded outside the list and the plots: paper shows it, since nobody can open it there. */
+let unfoldedForPaper = [];
+
+function endPrint() {
+  byId("paper").replaceChildren();
+  for (const one of unfoldedForPaper) one.open = false;
+  unfoldedForPaper = [];
+}
+
 function makePrint() {
+  endPrint();
+  unfoldedForPaper = [...document.querySelectorAll("main details:not([open])")].filter(
+    (one) => !one.closest("#app, #plots"),
+  );
+  for (const one of unfoldedForPaper) one.open = true;
   const rows = arrangement.lines.filter((line) => line >= 0);
   const hidden = arrangement.groups
     .filter(({ place }) => state.folded.has(place))

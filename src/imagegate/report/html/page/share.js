@@ -4,16 +4,21 @@ const DRAWN = 14;
 
 function sharePlot() {
   const { images, projects, edges } = HEAD.share;
+  if (!edges.length && !images.some((one) => one.unseen))
+    return figure("share", t("plots.share-desc"), h("p", { class: "fine" }, t("plots.share-none")));
   const left = images.slice(0, DRAWN);
-  const right = projects.slice(0, DRAWN);
-  const lines_ = edges.filter(([image, project]) => image < left.length && project < right.length);
+  const reached = reachedBy(left.length, edges);
+  const right = reached.map((project) => projects[project]);
+  const lines_ = edges
+    .filter(([image, project]) => image < left.length && reached.includes(project))
+    .map(([image, project, status, against]) => [image, reached.indexOf(project), status, against]);
   const [row, top, width] = [21, 26, 960];
   const height = top + Math.max(left.length, right.length, 1) * row + 6;
   const [from, to] = [width * 0.36, width * 0.64];
   const y = (place, count) => top + row * (place + 0.5) + ((Math.max(left.length, right.length) - count) * row) / 2;
   const curve = ([image, project, status, against]) => {
     const [y1, y2, middle] = [y(image, left.length), y(project, right.length), (from + to) / 2];
-    const words = `${images[image].name} → ${projectLabel(projects[project])}: ${access(status)}${against ? `, ${t("plots.share-against")}` : ""}`;
+    const words = `${images[image].name} → ${projectLabel(right[project])}: ${access(status)}${against ? `, ${t("plots.share-against")}` : ""}`;
     const kind = against ? "against" : ["accepted", "pending", "rejected"].includes(status) ? status : "accepted";
     return s(
       "path",
@@ -21,6 +26,7 @@ function sharePlot() {
       s("title", null, words),
     );
   };
+  const names = labels(left);
   const onLeft = left.map((one, place) =>
     s(
       "g",
@@ -30,7 +36,7 @@ function sharePlot() {
       s(
         "text",
         { x: from - 12, y: y(place, left.length) + 4, "text-anchor": "end" },
-        cut(one.name, 30),
+        names[place],
         one.unseen ? ` (${t("plots.share-unseen")})` : "",
       ),
     ),
@@ -87,6 +93,15 @@ function sharePlot() {
   );
 }
 
+/* The projects to draw: those that can use the images that are drawn; what a fail stands about first, then the busiest. */
+function reachedBy(count, edges) {
+  const weight = new Map();
+  for (const [image, project, , against] of edges)
+    if (image < count) weight.set(project, (weight.get(project) ?? 0) + 1 + (against ? count : 0));
+  const order = [...weight.keys()].sort((a, b) => weight.get(b) - weight.get(a) || a - b);
+  return order.slice(0, DRAWN).sort((a, b) => a - b);
+}
+
 function moreOf(key, count) {
   return count > 0 ? t(key, { n: count }) : "";
 }
@@ -104,9 +119,23 @@ function access(status) {
   return has(`plots.share-${status}`) ? t(`plots.share-${status}`) : status;
 }
 
-function cut(text, length) {
+const WIDE = /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+
+/* The beginning of a text that is too long for so many columns; letters of East Asia take two. */
+function cut(text, columns) {
+  let left = columns;
   const letters = [...text];
-  return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : text;
+  const widths = letters.map((letter) => (WIDE.test(letter) ? 2 : 1));
+  if (widths.reduce((sum, width) => sum + width, 0) <= columns) return text;
+  const end = widths.findIndex((width) => (left -= width) < 1);
+  return `${letters.slice(0, end).join("")}…`;
+}
+
+/* Names of images as they are drawn: namesakes with their place. */
+function labels(images) {
+  const count = new Map();
+  for (const { name } of images) count.set(name, (count.get(name) ?? 0) + 1);
+  return images.map(({ name, place }) => (count.get(name) > 1 ? `${cut(name, 20)} ${cut(place, 16)}` : cut(name, 30)));
 }
 
 /* All that the page knows of it, as a table; the plot draws the first of it. */
