@@ -28,6 +28,8 @@ from imagegate.model import (
 
 NO_FIX = "no --fix was given"
 """Why a step is not applied that is only shown."""
+NOT_CONFIRMED = "not confirmed"
+"""Why a step is not applied that somebody was shown and declined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from imagegate.locks import Locks, state_folder
 from imagegate.model import Facts, Finding, Kind, Source, Target, Unseen, Verdict
 from imagegate.options import Clouds, Options, narrows, wanted_clouds
 from imagegate.permissions import Granted, granted, uses
-from imagegate.plan import Grant, Plan
+from imagegate.plan import NOT_CONFIRMED, Grant, Plan
 from imagegate.policy import load_policy
 from imagegate.policy_info import policy_info
 from imagegate.policy_model import Policy, Rule, select
@@ -365,7 +365,7 @@ class Run:
             with shield.open():
                 agreed = consent is None or consent(plans)
             if not agreed:
-                self.engine.refuse("not confirmed")
+                self.engine.refuse(NOT_CONFIRMED)
                 return False
             # what was not shown when somebody was asked needs a new run
             self.engine.mend(pairs, grant, rounds=MAX_ROUNDS if consent is None else 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from imagegate.errors import Owner
 from imagegate.model import Level, Phase, RemedyState, Target, Verdict
-from imagegate.plan import NO_FIX, Plan, PlannedStep, needs_a_person
+from imagegate.plan import NO_FIX, NOT_CONFIRMED, Plan, PlannedStep, needs_a_person
 from imagegate.report.safe import visible
 from imagegate.report.words import plural
 from imagegate.result import ExitCode, Result
@@ -87,4 +87,4 @@ def _word(target: Target, result: Result) -> str:
 def _needs(planned: PlannedStep) -> Level | None:
     """The level to grant for this step, if granting is all that it lacks."""
     level, refused = planned.step.level, planned.refused or ""
-    return level if refused == NO_FIX or refused.endswith(f"needs --fix-level {level}") else None
+    return level if refused in {NO_FIX, NOT_CONFIRMED} or refused.endswith(f"needs --fix-level {level}") else None

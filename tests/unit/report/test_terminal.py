@@ -12,7 +12,7 @@ from rich.console import Console
 from tests.golden import cases
 
 from imagegate.model import Level, Remedy, RemedyState, Severity
-from imagegate.plan import Grant
+from imagegate.plan import NOT_CONFIRMED, Grant, refuse_all
 from imagegate.report import advice, terminal
 from imagegate.report.words import EXIT_WORDS, meaning
 from imagegate.result import ExitCode, Result, ScopeInfo, Unreachable
@@ -180,6 +180,9 @@ def test_advice() -> None:
     assert advised(granted) == "imagegate audit -p x --fix --fix-level disruptive"
     ceiling = cases.result(both, seen, grant=Grant(level=Level.DISRUPTIVE, ceiling=Level.SAFE))
     assert advised(ceiling) == "do what the plans leave to a person, then imagegate audit -p x"
+    declined = cases.result(both, seen, grant=Grant(level=Level.DISRUPTIVE))
+    declined = replace(declined, plans=tuple(refuse_all(plan, NOT_CONFIRMED) for plan in declined.plans))
+    assert advised(declined) == "imagegate audit -p x --fix --fix-level disruptive"
     assert advised(cases.compliant()) is None
     assert advised(replace(cases.audit(), interrupted=True)) == "imagegate audit -p x"
     assert (advised(cases.limit()) or "").startswith("name fewer targets")
