@@ -106,7 +106,7 @@ def hold_run(folder: Path, name: str, *, why: str) -> Iterator[str | None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written, {why}: {error}") from error
+        raise UsageError(f"{folder} cannot be written, {why}: {error.strerror}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
