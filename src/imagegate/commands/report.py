@@ -119,8 +119,11 @@ def _warn(text: str) -> None:
 
 def _out(path: Path | None, chunks: Iterable[str]) -> None:
     if path is not None:
-        with output_file(path) as file:
-            file.writelines(chunks)
+        try:
+            with output_file(path) as file:
+                file.writelines(chunks)
+        except OSError as error:  # its own name is that of a temporary file
+            raise UsageError(f"{path} could not be written: {error.strerror or error}") from error
         return
     for chunk in chunks:
         sys.stdout.write(chunk)

@@ -94,7 +94,7 @@ def test_a_run_that_is_rendered_again_is_told_of_the_runs_before(
         (["nope"], "there is no run nope"),
         (["../nope"], "nope/report.json: there is no report"),
         (["--format", "csv", "--format", "json", "--output", "x"], "--output takes one form"),
-        (["--format", "csv", "--output", "/nowhere/x"], "No such file or directory"),
+        (["--format", "csv", "--output", "/nowhere/x"], "/nowhere/x could not be written: No such file or directory"),
     ],
 )
 def test_mistakes_are_told(words: list[str], says: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
