@@ -113,7 +113,7 @@ def test_a_folder_that_cannot_be_made_is_told_without_a_traceback(words, place):
     done = run(*words, code=4, env={**os.environ, "IMAGEGATE_CACHE_DIR": str(place / "policy.yaml" / "cache")})
     *_, last = done.stderr.splitlines()
     assert last.startswith("ERROR: ")
-    assert last.endswith(": Not a directory")
+    assert "Not a directory" in last
     assert "policy.yaml/" in last
 
 
