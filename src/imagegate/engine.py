@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
+from imagegate.awaiting import as_done, result_of
 from imagegate.errors import Owner, StepError, StepRefused
 from imagegate.evidence import EvidenceStore, guest_part
 from imagegate.eyes import INTERRUPTED, Eyes, all_unseen
@@ -111,7 +112,7 @@ class Engine:
         with self.settings.executor(min(self.settings.look_workers, len(far))) as executor:
             futures = {executor.submit(self._look_afar, *wanted[key]): key for key in far}
             try:
-                for future in as_completed(futures):
+                for future in as_done(futures):
                     self._looked(wanted[futures[future]][0], future.result(), needed)
             except BaseException:
                 self.cancelled.set()
@@ -222,7 +223,7 @@ class Engine:
             for future in futures:
                 while True:
                     try:
-                        future.result()
+                        result_of(future)
                         break
                     except KeyboardInterrupt as error:  # finish the steps under way, then report what was done
                         if interrupt is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from imagegate.awaiting import as_done, result_of
 from imagegate.errors import Owner
 from imagegate.transports import Auditor, CatalogScope
 from imagegate.transports.openstack.clouds import Cloud
@@ -96,7 +97,7 @@ def survey(
     ):
         logins = {pool.submit(log_in, cloud, limits=limits, deadline=deadline): name for name, cloud in clouds.items()}
         views: dict[str, _View] = {}
-        for done in as_completed(logins):
+        for done in as_done(logins):
             name = logins[done]
             view = views[name] = _View(cloud=clouds[name])
             try:
@@ -158,11 +159,11 @@ def _finish(found: Survey, started: Sequence[Reading], what: Sequence[str], dead
     images = "images" in what
     for region, pending in started:
         lists: list[Future[Listing]] = list(pending)
-        image_list = lists.pop(0).result() if images and region.image and region.lists_images else None
+        image_list = result_of(lists.pop(0)) if images and region.image and region.lists_images else None
         if image_list is not None:
             found.catalogs.append(image_catalog(region, image_list, sets))
         if lists:
-            server_list, flavors = (one.result() for one in lists)
+            server_list, flavors = map(result_of, lists)
             found.catalogs.append(server_catalog(region, server_list, sets, flavors=flavors, deadline=deadline))
 
 
