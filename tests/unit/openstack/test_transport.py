@@ -253,7 +253,6 @@ def test_write(cloud, transport, only, kit):
     [
         (lambda kit: kit.html(403, "Forbidden &lt;here&gt;"), False, "HTTP 403 from the image service of KR1"),
         (lambda kit: kit.Reply(409, json={"conflictingRequest": {"message": "busy\x1b[31m"}}), False, r"busy\x1b[31m"),
-        (lambda kit: kit.html(429, "slow"), False, "429"),
         (lambda kit: kit.html(500, "Boom"), True, "Boom"),
         (lambda kit: kit.html(503, "later"), True, "later"),
         (lambda kit: kit.Reply(302, headers={"Location": "http://evil.example/"}), True, "not followed"),
@@ -269,6 +268,34 @@ def test_writes_are_sent_once(*, cloud, transport, only, kit, reply, changed, te
     assert caught.value.changed is changed
     assert text in str(caught.value)
     assert cloud.sent("PATCH", target.id) == 1
+
+
+def test_a_write_that_is_throttled_is_sent_again(cloud, transport, only, kit):
+    target = only()
+    seen = look(transport, target, IMAGE)
+    cloud.once("PATCH", target.id, kit.html(429, "slow"), kit.Reply(429, headers={"Retry-After": "0"}))
+    cloud.on(lambda request: kit.Reply(json=cloud.images[0]) if request.method == "PATCH" else None)
+    transport.apply(target, protect(target), seen, timeout_s=5)
+    assert cloud.sent("PATCH", target.id) == 3
+
+
+@pytest.mark.parametrize(
+    ("replies", "changed", "text"),
+    [
+        (lambda kit: [kit.html(429, "slow")] * 3, False, "HTTP 429 from the image service of KR1: slow"),
+        (lambda kit: [kit.html(429, "slow"), kit.html(503, "later")], True, "HTTP 503"),
+        (lambda kit: [kit.html(429, "slow"), kit.Reply(409, json={"message": "busy"})], False, "busy"),
+    ],
+)
+def test_a_write_that_is_throttled_ends_with_the_last_answer(*, cloud, transport, only, kit, replies, changed, text):
+    target = only()
+    seen = look(transport, target, IMAGE)
+    cloud.once("PATCH", target.id, *replies(kit))
+    with pytest.raises(StepError) as caught:
+        transport.apply(target, protect(target), seen, timeout_s=5)
+    assert caught.value.changed is changed
+    assert text in str(caught.value)
+    assert cloud.sent("PATCH", target.id) == len(replies(kit))
 
 
 def test_write_to_a_protected_image(cloud, transport, only, kit):

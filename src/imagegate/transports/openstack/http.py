@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -68,9 +69,9 @@ class Service:
         return answer
 
     def write(self, call: Call, url: str, deadline: Deadline) -> int:
-        """Send ``call`` once; returns the status if it is one of success. ApiError.executed tells what is certain.
+        """Carry out ``call`` once; returns the status if it is one of success. ApiError.executed tells what is certain.
 
-        A 401 (nothing was done) leads to a new token, and the request is sent again.
+        It is sent again where the answer says that nothing was done: with a new token after a 401, later after a 429.
         """
         return self._send(call, url, deadline, 0).status
 
@@ -89,12 +90,16 @@ class Service:
             self._session.get_auth_headers()
         except ksa.ClientException as error:
             raise ApiError(f"no token: {explain(error)}", executed=False) from error
-        with self._turn(deadline), self._request(url, call.method, deadline, data=body, headers=headers) as response:
-            if response.status_code not in call.accepts and response.status_code not in call.already:
-                raise self._refusal(response, deadline)
-            data = _body(response, limit, deadline) if limit else b""
-            said = parse_json(data) if data.strip() else None
-            return Reply(status=response.status_code, location=response.headers.get("Location"), json=said)
+
+        def send() -> Reply:
+            with self._turn(deadline), self._request(url, call.method, deadline, data=body, headers=headers) as answer:
+                if answer.status_code not in call.accepts and answer.status_code not in call.already:
+                    raise self._refusal(answer, deadline)
+                data = _body(answer, limit, deadline) if limit else b""
+                said = parse_json(data) if data.strip() else None
+                return Reply(status=answer.status_code, location=answer.headers.get("Location"), json=said)
+
+        return retrying(send, limits=self.limits, deadline=deadline, passing=_throttled)
 
     @contextmanager
     def stream(
@@ -194,14 +199,30 @@ class Service:
         )
 
 
-def retrying(action: Callable[[], T], *, limits: Limits, deadline: Deadline, attempts: int | None = None) -> T:
-    """The result of ``action``, repeated with back-off and jitter while it raises a passing ApiError.
+def _may_pass(error: ApiError) -> bool:
+    return error.passing
 
-    A ``Retry-After`` is honoured, up to ``limits.wait_max_s``; never beyond ``deadline``. For reads only.
+
+def _throttled(error: ApiError) -> bool:
+    """Too many requests (RFC 6585, section 4): of passing failures the one that leaves nothing done behind."""
+    return error.status == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def retrying(
+    action: Callable[[], T],
+    *,
+    limits: Limits,
+    deadline: Deadline,
+    attempts: int | None = None,
+    passing: Callable[[ApiError], bool] = _may_pass,
+) -> T:
+    """The result of ``action``, repeated with back-off and jitter while it raises an ApiError that is ``passing``.
+
+    A ``Retry-After`` is honoured, up to ``limits.wait_max_s``; never beyond ``deadline``. By default for reads only.
     """
 
     def again(error: Exception) -> bool | float:
-        if not isinstance(error, ApiError) or not error.passing:
+        if not isinstance(error, ApiError) or not passing(error):
             return False
         if error.retry_after_s is None:
             return deadline.left > limits.wait_initial_s
