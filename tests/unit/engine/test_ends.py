@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import Executor
+from concurrent.futures import Future
 from dataclasses import fields, replace
 
 import pytest
@@ -41,16 +42,18 @@ def test_an_interrupt_while_mending_finishes_the_step_under_way_and_then_goes_on
                 Interrupted.first = False
                 work = super().submit
 
-                class Late:
+                class Late(Future):
                     """A future whose work is done after the interrupt."""
 
                     calls = 0
 
-                    def result(self):
+                    def done(self):
                         self.calls += 1
                         if self.calls == 1:
                             raise KeyboardInterrupt
-                        return work(fn, *args, **kwargs).result()
+                        if self.calls == 2:
+                            self.set_result(work(fn, *args, **kwargs).result())
+                        return super().done()
 
                 return Late()
             return super().submit(fn, *args, **kwargs)
