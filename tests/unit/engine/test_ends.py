@@ -1,8 +1,7 @@
 """How the work ends: interrupts, the journal, recordings, steps that take long."""
 
 import json
-from concurrent.futures import Executor
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from dataclasses import fields, replace
 
 import pytest
