@@ -259,6 +259,8 @@ def _personalise(root: Path, guest: Guest) -> None:
         f"ListenAddress {guest.address}\nPort {guest.port}\nHostKey /etc/ssh/ssh_host_ed25519_key\n"
         "PermitRootLogin prohibit-password\nPasswordAuthentication no\nUseDNS no\n",
     )
+    # sshd answers once everybody may log in (pam_nologin), so that its answer means that the guest is up
+    _place(upper / "etc/systemd/system/ssh.service.d/sandbox.conf", "[Unit]\nAfter=systemd-user-sessions.service\n")
     for unit in _MASKED:
         link = upper / "etc/systemd/system" / unit
         link.parent.mkdir(parents=True, exist_ok=True)
