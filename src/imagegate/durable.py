@@ -18,8 +18,8 @@ _OF_THE_SYSTEM = tuple(map(Path, ("/dev", "/proc")))
 def output_file(path: Path) -> Iterator[TextIO]:
     """A text file where somebody asked for one: afterwards ``path`` has the whole of it, or what it had before.
 
-    What is no regular file (a device, a pipe, /dev/stdout) is written to as it is, and never replaced. A link stays
-    one: what it points to is replaced. ``OSError`` if it cannot be written.
+    What is no regular file (a device, a pipe), and all that is named in /dev or /proc (/dev/stdout), is written to as
+    it is, and never replaced. A link stays one: what it points to is replaced. ``OSError`` if it cannot be written.
     """
     if _is_replaceable(path):
         with replacing(Path(os.path.realpath(path))) as file:
